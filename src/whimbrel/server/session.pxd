@@ -1,0 +1,86 @@
+# What a protocol executor and the event loop agree on.
+#
+# The worker reads into its scratch buffer, takes the bytes of one connection (its kept partial request first)
+# and calls the executor of the connection's protocol.  The executor parses and executes as many whole
+# requests as there are, composes replies into the worker's output, and says how far it came:
+#
+#     execute_memcache(x, c, data, n, &consumed, &need)  -> Outcome
+#     execute_resp    (x, c, data, n, &consumed, &need)  -> Outcome
+#
+#   consumed   bytes of data that are done with.  The worker keeps the rest (and only the rest).
+#   need       when more input is wanted: total bytes, from the first unconsumed one, that the next request
+#              is known to have (0: unknown).  The worker sizes the kept buffer by it, within its limits.
+#
+# Replies: reply_room(x, c, n) gives a Writer with at least n bytes of contiguous room, sending what is
+# composed so far if it must; NULL means the peer does not read (or memory for tails is short): the executor
+# stops *before* the request it could not answer and returns BLOCKED; it is called again with those bytes
+# once there is room.  A request is never executed twice: get the room first, then execute.
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from whimbrel.base.buffer cimport Writer
+from whimbrel.base.slice cimport Slice
+from whimbrel.store.store cimport Store
+
+cdef enum Outcome:
+    WANT_INPUT = 0      # everything whole is executed; what is unconsumed is a partial request (or nothing)
+    BLOCKED             # no room for the next reply: call again with the unconsumed bytes when there is
+    CLOSE               # send what is composed, then close (QUIT, a fatal protocol error)
+
+cdef enum:
+    REPLY_SMALL = 1024  # bytes: room that is enough for every reply without a value or key list in it
+    COMMANDS_MAX = 256  # command indexes of both protocols together (memcache from 0, RESP from 64)
+    RESP_COMMANDS = 64  # first index of the RESP commands
+
+cdef struct Settings:               # shared by all workers; plain words, written by CONFIG SET, read relaxed
+    uint64_t max_item               # bytes of a value
+    uint64_t max_connections
+    uint64_t idle_timeout_ms        # 0: none
+    uint64_t verbosity
+    uint64_t flush_at_ms            # pending `flush_all DELAY`, steady wall ms; 0: none
+
+cdef struct Conn:                   # one connection; lives in its worker's slab, 64-bit aligned
+    int fd
+    uint8_t protocol                # 0: first byte not seen, 1: memcache, 2: RESP
+    uint8_t resp_version            # 2 or 3
+    uint8_t closing
+    uint8_t unix_socket
+    uint32_t generation             # distinguishes reuse of this slab entry
+    uint64_t id                     # CLIENT ID: unique in the process
+    # owned by the executor of the protocol, zeroed when the connection opens
+    uint64_t mc_state               # memcache: a retrieval line that continues in the next read, bytes to swallow, ...
+    uint64_t mc_swallow             # memcache: bytes of a refused data block still to drop
+    void* resp                      # RESP: lazily allocated state (name, MULTI queue, WATCH), freed by resp_close()
+    # the rest is private to the worker (buffers, lists, times)
+    uint8_t* kept                   # unconsumed input
+    uint32_t kept_len
+    uint32_t kept_cap
+    uint8_t* tail                   # unsent output
+    uint32_t tail_len
+    uint32_t tail_sent
+    uint32_t older                  # neighbours in the list of buffer holders by last progress
+    uint32_t newer
+    uint64_t opened_ms
+    uint64_t active_ms
+    uint64_t bytes_in
+    uint64_t bytes_out
+    uint32_t want                   # why it is parked, if it is
+    uint32_t epoll_mask
+
+cdef struct Context:                # what an executor may use; one per worker
+    Store* store
+    Settings* settings
+    int64_t now_ms                  # steady wall ms, refreshed at every readable event and every 64 requests
+    Writer out                      # the worker's composed, unsent replies
+    uint64_t* counters              # server/counters.pxd
+    uint32_t batch[256]             # requests per command index since the last write: latency is charged per batch
+    uint32_t worker_index
+    void* worker                    # the worker itself, for session.pyx's functions only
+
+cdef Writer* reply_room(Context* x, Conn* c, size_t n) noexcept nogil
+cdef inline void count_command(Context* x, int command) noexcept nogil:
+    x.batch[command] += 1
+
+# EXEC among workers: between enter and leave no other worker executes a request.  Bounded by the slowest
+# batch in flight.
+cdef void exclusive_enter(Context* x) noexcept nogil
+cdef void exclusive_leave(Context* x) noexcept nogil
