@@ -9,7 +9,8 @@
 #
 #   consumed   bytes of data that are done with.  The worker keeps the rest (and only the rest).
 #   need       when more input is wanted: total bytes, from the first unconsumed one, that the next request
-#              is known to have (0: unknown).  The worker sizes the kept buffer by it, within its limits.
+#              is known to have (0: unknown).  The worker sizes the kept buffer by it, within its limits, and
+#              does not call again before that many bytes are there.
 #
 # Replies: reply_room(x, c, n) gives a Writer with at least n bytes of contiguous room, sending what is
 # composed so far if it must; NULL means the peer does not read (or memory for tails is short): the executor
@@ -17,9 +18,9 @@
 # once there is room.  A request is never executed twice: get the room first, then execute.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from whimbrel.base.buffer cimport Writer
+from whimbrel.base.buffer cimport Writer, writer_room
 from whimbrel.base.slice cimport Slice
-from whimbrel.store.store cimport Store
+from whimbrel.store.store cimport Store, store_now_ms
 
 cdef enum Outcome:
     WANT_INPUT = 0      # everything whole is executed; what is unconsumed is a partial request (or nothing)
@@ -30,6 +31,7 @@ cdef enum:
     REPLY_SMALL = 1024  # bytes: room that is enough for every reply without a value or key list in it
     COMMANDS_MAX = 256  # command indexes of both protocols together (memcache from 0, RESP from 64)
     RESP_COMMANDS = 64  # first index of the RESP commands
+    CLOCK_EVERY = 64    # replies between two looks at the clock inside one batch
 
 cdef struct Settings:               # shared by all workers; plain words, written by CONFIG SET, read relaxed
     uint64_t max_item               # bytes of a value
@@ -39,12 +41,13 @@ cdef struct Settings:               # shared by all workers; plain words, writte
     uint64_t flush_at_ms            # pending `flush_all DELAY`, steady wall ms; 0: none
 
 cdef struct Conn:                   # one connection; lives in its worker's slab, 64-bit aligned
-    int fd
+    int fd                          # -1: this entry is free
     uint8_t protocol                # 0: first byte not seen, 1: memcache, 2: RESP
     uint8_t resp_version            # 2 or 3
     uint8_t closing
     uint8_t unix_socket
     uint32_t generation             # distinguishes reuse of this slab entry
+    uint32_t flags                  # ConnFlag in state.pxd
     uint64_t id                     # CLIENT ID: unique in the process
     # owned by the executor of the protocol, zeroed when the connection opens
     uint64_t mc_state               # memcache: a retrieval line that continues in the next read, bytes to swallow, ...
@@ -52,35 +55,67 @@ cdef struct Conn:                   # one connection; lives in its worker's slab
     void* resp                      # RESP: lazily allocated state (name, MULTI queue, WATCH), freed by resp_close()
     # the rest is private to the worker (buffers, lists, times)
     uint8_t* kept                   # unconsumed input
+    uint8_t* tail                   # unsent output
     uint32_t kept_len
     uint32_t kept_cap
-    uint8_t* tail                   # unsent output
+    uint32_t need                   # kept_len to reach before the executor is called again; 0: any more
     uint32_t tail_len
+    uint32_t tail_cap
     uint32_t tail_sent
-    uint32_t older                  # neighbours in the list of buffer holders by last progress
-    uint32_t newer
-    uint64_t opened_ms
+    uint32_t progress               # bytes moved since held_ms was set
+    uint32_t next_ready             # slab index + 1: queue of connections with more to do
+    uint32_t next_parked            # slab index + 1: queue of connections waiting for memory
+    uint32_t want                   # bytes of memory it is parked for
+    uint64_t opened_ms              # coarse monotonic
     uint64_t active_ms
+    uint64_t held_ms                # when a kept or unsent byte last moved as it should
     uint64_t bytes_in
     uint64_t bytes_out
-    uint32_t want                   # why it is parked, if it is
-    uint32_t epoll_mask
 
 cdef struct Context:                # what an executor may use; one per worker
     Store* store
     Settings* settings
-    int64_t now_ms                  # steady wall ms, refreshed at every readable event and every 64 requests
+    int64_t now_ms                  # steady wall ms, refreshed at every read and every CLOCK_EVERY replies
     Writer out                      # the worker's composed, unsent replies
     uint64_t* counters              # server/counters.pxd
+    uint64_t batch_seen[4]          # bit set of the command indexes with batch[] != 0
     uint32_t batch[256]             # requests per command index since the last write: latency is charged per batch
+    uint32_t clock_in               # replies until the clock is read again
     uint32_t worker_index
     void* worker                    # the worker itself, for session.pyx's functions only
 
-cdef Writer* reply_room(Context* x, Conn* c, size_t n) noexcept nogil
+ctypedef Outcome (*Executor)(Context* x, Conn* c, const uint8_t* data, size_t n, size_t* consumed,
+                             size_t* need) noexcept nogil
+ctypedef void (*ConnClosed)(Context* x, Conn* c) noexcept nogil     # frees what the executor hung on the Conn
+
+
+cdef Writer* reply_room_slow(Context* x, Conn* c, size_t n) noexcept nogil
+
+cdef inline Writer* reply_room(Context* x, Conn* c, size_t n) noexcept nogil:
+    if x.clock_in == 0:
+        x.clock_in = CLOCK_EVERY
+        x.now_ms = store_now_ms(x.store)
+    x.clock_in -= 1
+    if writer_room(&x.out) >= n and not x.out.overflow:
+        return &x.out
+    return reply_room_slow(x, c, n)
+
+
 cdef inline void count_command(Context* x, int command) noexcept nogil:
     x.batch[command] += 1
+    x.batch_seen[command >> 6] |= <uint64_t> 1 << (command & 63)
+
+
+# Memory that a connection holds between requests (a MULTI queue, a name) is taken from the worker's budget
+# for input, so that it has a bound; False: there is none left, answer so.  Give back exactly what was taken.
+cdef bint memory_take(Context* x, size_t n) noexcept nogil
+cdef void memory_give(Context* x, size_t n) noexcept nogil
 
 # EXEC among workers: between enter and leave no other worker executes a request.  Bounded by the slowest
 # batch in flight.
 cdef void exclusive_enter(Context* x) noexcept nogil
 cdef void exclusive_leave(Context* x) noexcept nogil
+
+# The Python Server object of this process (server/server.pyx) for rare commands: clients(), kill(id),
+# settings, stats().  None before the start has finished.
+cdef object context_server(Context* x)
