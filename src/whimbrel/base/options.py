@@ -1,0 +1,412 @@
+"""Options are rows: the command line, the environment, the file, --print-config and the docs come from them.
+
+Idea: an option is a name, a kind, a default and a sentence.  Each source (command line, environment, TOML
+file) is read into {name: (value, where it came from)}, and the first source that has a name wins:
+
+    --max-item 2m   over   WHIMBREL_MAX_ITEM=2m   over   max-item = "2m" in --config FILE   over   the default
+
+Everything wrong is a UsageError: one line with the option, the value and what is allowed.
+Deliberately not: sub-commands, short options, abbreviations; a program has one flat list of rows.
+"""
+
+import difflib
+import json
+import math
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from whimbrel.base.errors import UsageError
+
+Kind = Literal["size", "seconds", "int", "bool", "str", "choice", "address"]
+T = TypeVar("T")
+
+SIZE_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+SIZE_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+SECONDS_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+SECONDS_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)", re.IGNORECASE)
+TRUE_WORDS, FALSE_WORDS = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+CONFIG_BYTES_MAX = 1 << 20  # a configuration file is read whole; a megabyte is far more than anyone writes
+
+METAVARS: dict[Kind, str] = {
+    "size": "SIZE",
+    "seconds": "SECONDS",
+    "int": "N",
+    "bool": "",
+    "str": "TEXT",
+    "choice": "NAME",
+    "address": "ADDRESS",
+}
+ALLOWED: dict[Kind, str] = {
+    "size": "a number of bytes such as 64MiB, 1g or 1048576",
+    "seconds": "a number of seconds such as 30, 0.5 or 2m",
+    "int": "a whole number",
+    "bool": "true or false",
+    "str": "text",
+    "choice": "",
+    "address": "HOST:PORT, [IPV6]:PORT or unix:PATH",
+}
+
+
+class Address(NamedTuple):
+    """Where to listen or connect: host and port, or the path of a unix socket (and then host is empty)."""
+
+    host: str
+    port: int
+    path: str = ""
+
+    def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One row.  `default` is written as a person would write it; None is "not set"; a repeatable one has a tuple."""
+
+    name: str
+    kind: Kind
+    default: str | int | float | bool | tuple[str, ...] | None
+    sentence: str
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    choices: tuple[str, ...] = ()
+    repeatable: bool = False
+    metavar: str = ""
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return "WHIMBREL_" + self.name.replace("-", "_").upper()
+
+    @property
+    def allowed(self) -> str:
+        """What a value may be, as the end of a sentence."""
+        text = f"one of {', '.join(self.choices)}" if self.choices else ALLOWED[self.kind]
+        low, high = self._show(self.minimum), self._show(self.maximum)
+        if low and high:
+            return f"{text}, from {low} to {high}"
+        return f"{text}, at least {low}" if low else f"{text}, at most {high}" if high else text
+
+    @property
+    def usage(self) -> str:
+        """How it is written on the command line."""
+        metavar = self.metavar or METAVARS[self.kind]
+        return f"--{self.name} {metavar}" if metavar else f"--[no-]{self.name}"
+
+    def _show(self, bound: int | float | None) -> str:
+        if bound is None:
+            return ""
+        return size_text(int(bound)) if self.kind == "size" else f"{bound:g}" if self.kind == "seconds" else str(bound)
+
+
+class Value(NamedTuple):
+    """A parsed value and the source that gave it."""
+
+    value: Any
+    source: str
+
+
+class Values:
+    """What a program runs with: `values["max-item"]`, and where each came from."""
+
+    def __init__(self, rows: Sequence[Option], values: Mapping[str, Value]) -> None:
+        self.rows = tuple(rows)
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name].value
+
+    def source(self, name: str) -> str:
+        """`default`, `command line`, a variable's name or a file's."""
+        return self._values[name].source
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(row.name for row in self.rows)
+
+    def text(self, name: str) -> str:
+        """The value as TOML."""
+        return toml_text(self[name])
+
+
+class HelpRequested(Exception):  # noqa: N818 - nothing is wrong: the caller prints the text and leaves with 0
+    """--help or --print-config was given; the message is what to print."""
+
+
+# ---- one value -----------------------------------------------------------------------------------------
+
+
+def size_text(size: int) -> str:
+    """64MiB for 67108864; plain bytes where no unit divides it."""
+    for unit, shift in (("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if size and size % (1 << shift) == 0:
+            return f"{size >> shift}{unit}"
+    return str(size)
+
+
+def parse_size(text: str | int) -> int:
+    """Bytes: a number, or a number and k, m, g or t (powers of 1024; KiB, kb and the like are the same)."""
+    if isinstance(text, int) and not isinstance(text, bool):
+        text = str(text)
+    found = SIZE_PATTERN.fullmatch(text.strip()) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError(ALLOWED["size"])
+    size = float(found[1]) * SIZE_UNITS[found[2].lower()] if "." in found[1] else (
+        int(found[1]) * SIZE_UNITS[found[2].lower()])
+    if not math.isfinite(size) or size != int(size):
+        raise ValueError("a whole number of bytes")
+    return int(size)
+
+
+def parse_seconds(text: str | float) -> float:
+    """Seconds: a number, or a number and ms, s, m, h or d."""
+    found = SECONDS_PATTERN.fullmatch(str(text).strip()) if not isinstance(text, bool) else None
+    if found is None:
+        raise ValueError(ALLOWED["seconds"])
+    return float(found[1]) * SECONDS_UNITS[found[2].lower()]
+
+
+def parse_int(text: str | int) -> int:
+    """A whole number in decimal digits."""
+    if isinstance(text, bool) or not re.fullmatch(r"[+-]?\d+", str(text).strip(), re.ASCII):
+        raise ValueError(ALLOWED["int"])
+    return int(text)
+
+
+def parse_bool(text: str | bool) -> bool:
+    """true, yes, on, 1; false, no, off, 0."""
+    if isinstance(text, bool):
+        return text
+    if not isinstance(text, str) or text.strip().lower() not in TRUE_WORDS + FALSE_WORDS:
+        raise ValueError(ALLOWED["bool"])
+    return text.strip().lower() in TRUE_WORDS
+
+
+def parse_str(text: str) -> str:
+    """Any text without a NUL."""
+    if not isinstance(text, str) or "\0" in text:
+        raise ValueError(ALLOWED["str"])
+    return text
+
+
+def parse_address(text: str) -> Address:
+    """HOST:PORT, [IPV6]:PORT or unix:PATH; port 0 lets the system choose."""
+    if not isinstance(text, str):
+        raise ValueError(ALLOWED["address"])
+    if text.startswith("unix:"):
+        if not text[5:] or "\0" in text:
+            raise ValueError("unix:PATH with a path")
+        return Address("", 0, text[5:])
+    found = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^:\[\]\s]+)):(\d{1,5})", text, re.ASCII)
+    if found is None:
+        raise ValueError(ALLOWED["address"])
+    if int(found[3]) > 65535:
+        raise ValueError("a port from 0 to 65535")
+    return Address(found[1] or found[2], int(found[3]))
+
+
+PARSERS: dict[Kind, Any] = {
+    "size": parse_size,
+    "seconds": parse_seconds,
+    "int": parse_int,
+    "bool": parse_bool,
+    "str": parse_str,
+    "choice": parse_str,
+    "address": parse_address,
+}
+
+
+def parse_value(row: Option, given: object, source: str) -> Any:
+    """`given` (text, or a TOML value) as the row's kind, or a UsageError that says what would do."""
+    try:
+        value = PARSERS[row.kind](given)
+    except (ValueError, OverflowError) as error:
+        raise _refused(row, given, source, row.allowed if row.minimum is not None else str(error)) from None
+    if row.choices and value not in row.choices:
+        raise _refused(row, given, source, row.allowed)
+    too_low = row.minimum is not None and value < row.minimum
+    if too_low or (row.maximum is not None and value > row.maximum):
+        raise _refused(row, given, source, row.allowed)
+    return value
+
+
+def _refused(row: Option, given: object, source: str, allowed: str) -> UsageError:
+    where = "" if source in ("command line", "default") else f" (from {source})"
+    shown = repr(given) if isinstance(given, str) else toml_text(given)
+    return UsageError(f"--{row.name}: {shown}{where} is not allowed: expected {allowed}")
+
+
+def toml_text(value: object) -> str:
+    """`value` as TOML; None has no TOML and shows as an empty string."""
+    if isinstance(value, Address):
+        value = str(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(toml_text(item) for item in value) + "]"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    # JSON's escapes are TOML's, except DEL, which TOML wants escaped
+    return json.dumps("" if value is None else str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+# ---- the sources ---------------------------------------------------------------------------------------
+
+
+def _closest(name: str, names: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def read_arguments(rows: Sequence[Option], argv: Sequence[str]) -> dict[str, Value]:
+    """--name VALUE, --name=VALUE, --flag, --no-flag; the last wins unless the option is repeatable."""
+    by_name = {row.name: row for row in rows}
+    found: dict[str, list[Any]] = {}
+    arguments = iter(argv)
+    for argument in arguments:
+        if not argument.startswith("--") or argument == "--":
+            raise UsageError(f"unexpected argument {argument!r}: options begin with --")
+        name, equals, text = argument[2:].partition("=")
+        negated = name.startswith("no-") and name not in by_name
+        row = by_name.get(name[3:] if negated else name)
+        if row is None or (negated and row.kind != "bool"):
+            raise UsageError(f"unknown option --{name}" + _closest("--" + name, ["--" + known for known in by_name]))
+        if row.kind == "bool" and not equals:
+            text = "false" if negated else "true"
+        elif negated:
+            raise UsageError(f"--{name}: takes no value")
+        elif not equals:
+            given = next(arguments, None)
+            if given is None:
+                raise UsageError(f"--{name}: a value is missing: expected {row.allowed}")
+            text = given
+        found.setdefault(row.name, []).append(parse_value(row, text, "command line"))
+    return {
+        name: Value(tuple(values) if by_name[name].repeatable else values[-1], "command line")
+        for name, values in found.items()
+    }
+
+
+def read_environment(rows: Sequence[Option], environ: Mapping[str, str]) -> dict[str, Value]:
+    """WHIMBREL_NAME; a repeatable option's values are separated by commas; an empty variable is not set."""
+    values = {}
+    for row in rows:
+        text = environ.get(row.variable, "")
+        if not text:
+            continue
+        if row.repeatable:
+            parsed = tuple(parse_value(row, item.strip(), row.variable) for item in text.split(",") if item.strip())
+            values[row.name] = Value(parsed, row.variable)
+        else:
+            values[row.name] = Value(parse_value(row, text, row.variable), row.variable)
+    return values
+
+
+def read_file(rows: Sequence[Option], path: str) -> dict[str, Value]:
+    """Top-level keys of a TOML file; unknown ones are errors that name the closest option."""
+    by_name = {row.name: row for row in rows}
+    values = {}
+    for key, given in _load_toml(path).items():
+        row = by_name.get(key)
+        if row is None:
+            raise UsageError(f"{path}: unknown option {key!r}" + _closest(key, by_name))
+        if row.repeatable:
+            items = given if isinstance(given, list) else [given]
+            values[key] = Value(tuple(parse_value(row, item, path) for item in items), path)
+        else:
+            values[key] = Value(parse_value(row, given, path), path)
+    return values
+
+
+def _load_toml(path: str) -> dict[str, Any]:
+    try:
+        with Path(path).open("rb") as file:
+            raw = file.read(CONFIG_BYTES_MAX + 1)
+        if len(raw) > CONFIG_BYTES_MAX:
+            raise UsageError(f"--config: {path!r} is larger than {size_text(CONFIG_BYTES_MAX)}")
+        return tomllib.loads(raw.decode())
+    except (OSError, ValueError) as error:
+        reason = (error.strerror or "cannot be read") if isinstance(error, OSError) else str(error)
+        raise UsageError(f"--config: {path!r}: {reason}") from None
+
+
+def _defaults(rows: Sequence[Option]) -> dict[str, Value]:
+    values = {}
+    for row in rows:
+        default: Any = row.default
+        if row.repeatable:
+            default = tuple(parse_value(row, item, "default") for item in default or ())
+        elif default is not None:
+            default = parse_value(row, default, "default")
+        values[row.name] = Value(default, "default")
+    return values
+
+
+# ---- the whole -----------------------------------------------------------------------------------------
+
+CONFIG_ROW = Option("config", "str", None, "Read options from this TOML file.", metavar="FILE")
+COMMON_ROWS = (
+    CONFIG_ROW,
+    Option("print-config", "bool", False, "Print every option as TOML with its source, and leave."),
+    Option("help", "bool", False, "Print this help, and leave."),
+)
+
+
+def load(program: str, rows: Sequence[Option], argv: Sequence[str], environ: Mapping[str, str]) -> Values:
+    """Every row's value.  Raises UsageError, or HelpRequested with what --help or --print-config print."""
+    every = (*rows, *COMMON_ROWS)
+    given = read_arguments(every, argv)
+    if given.get("help", Value(False, "")).value:
+        raise HelpRequested(help_text(program, every))
+    environment = read_environment((*rows, CONFIG_ROW), environ)
+    config = given.get("config") or environment.get("config")
+    file = read_file(rows, config.value) if config else {}
+    values = Values(rows, {**_defaults(every), **file, **environment, **given})
+    if values["print-config"]:
+        raise HelpRequested(config_text(values))
+    return values
+
+
+def config_text(values: Values) -> str:
+    """Every option as TOML, its source as a comment; options that are not set are comments altogether."""
+    lines = []
+    for row in values.rows:
+        value = values[row.name]
+        shown = size_text(value) if row.kind == "size" and not row.repeatable and value is not None else value
+        line = f"{row.name} = {toml_text(shown)}"
+        lines.append(f"{'# ' if value is None else ''}{line}  # {values.source(row.name)}")
+    return "\n".join(lines)
+
+
+def help_text(program: str, rows: Sequence[Option]) -> str:
+    """Usage, one option a line with its sentence and default."""
+    lines = [f"usage: whimbrel {program} [options]", ""]
+    for row in rows:
+        repeat = " May be given more than once." if row.repeatable else ""
+        default = "" if row.default in (None, False, ()) else f" Default: {_default_text(row)}."
+        choices = f" One of {', '.join(row.choices)}." if row.choices else ""
+        lines += [f"  {row.usage}", f"      {row.sentence}{choices}{repeat}{default}"]
+    return "\n".join(lines)
+
+
+def docs_table(rows: Sequence[Option]) -> str:
+    """The rows as a Markdown table."""
+    lines = ["| option | environment | default | allowed | what it does |", "|---|---|---|---|---|"]
+    for row in rows:
+        default = "" if row.default in (None, ()) else f"`{_default_text(row)}`"
+        repeat = " May be given more than once." if row.repeatable else ""
+        cells = (f"`{row.usage}`", f"`{row.variable}`", default, row.allowed, row.sentence + repeat)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _default_text(row: Option) -> str:
+    if isinstance(row.default, tuple):
+        return ", ".join(row.default)
+    if isinstance(row.default, bool):
+        return "true" if row.default else "false"
+    return str(row.default)
