@@ -2,24 +2,43 @@
 
 WHIMBREL_BUILD   release (default: -O2) | test (-O1, quick to build) | sanitize (ASAN + UBSAN, .pyx line numbers)
 WHIMBREL_ONLY    comma-separated module prefixes (whimbrel.store,...): build only these
+WHIMBREL_JOBS    compilers run side by side (default: one a core)
+
+Each mode has its own tree, build/<mode>, with the C, the objects and the finished modules; a module is rebuilt
+when its .pyx, a .pxd it sees, or anything in its recipe (flags, compiler, Cython, Python) has changed.
 """
 
+import filecmp
 import os
+import shutil
+import sys
 from pathlib import Path
 
+import Cython
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build import build
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import toolchain  # noqa: E402 - found only through the line above
 
 MODE = os.environ.get("WHIMBREL_BUILD", "release")
 ONLY = tuple(name for name in os.environ.get("WHIMBREL_ONLY", "").split(",") if name)
 JOBS = int(os.environ.get("WHIMBREL_JOBS", "0")) or os.cpu_count() or 1
 
+# A wheel is staged apart from the tree that developers build in: tools/backend.py empties it first.
+TREE = Path("build") / ("wheel" if "bdist_wheel" in sys.argv else MODE)
+
 COMPILE_ARGS = {
-    "release": ["-O2"],
-    "test": ["-O1"],
+    "release": ["-O2", "-g0"],
+    "test": ["-O1", "-g0"],
     "sanitize": ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
 }
 LINK_ARGS = {"sanitize": ["-fsanitize=address,undefined"]}
+COMMON_ARGS = ["-std=gnu11", "-fno-strict-aliasing", "-Wno-unused-function", "-Wno-sign-compare"]
 DIRECTIVES = {
     "language_level": "3",
     "boundscheck": False,
@@ -29,12 +48,31 @@ DIRECTIVES = {
     "embedsignature": True,
 }
 
-ROOT = Path(__file__).parent
+
+def recipe() -> str:
+    """Everything besides the sources that a compiled module depends on."""
+    compiler = os.environ.get("CC", "cc") if toolchain.has_compiler() else " ".join(toolchain.zig_command())
+    flags = [os.environ.get(name, "") for name in ("CFLAGS", "CPPFLAGS", "LDFLAGS", "LDSHARED")]
+    parts = [sys.version, Cython.__version__, compiler, flags, COMPILE_ARGS[MODE], COMMON_ARGS, LINK_ARGS, DIRECTIVES]
+    return "\n".join(map(str, parts))
+
+
+def stamp(name: str, source: Path, text: str) -> str:
+    """A file that is as old as the last change of the recipe for this module; its change voids the module's C."""
+    path = TREE / "recipe" / name
+    if not path.exists() or path.read_text() != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (TREE / source.with_suffix(".c")).unlink(missing_ok=True)
+        path.write_text(text)
+    return str(path)
 
 
 def extensions() -> list[Extension]:
     if MODE not in COMPILE_ARGS:
         raise SystemExit(f"WHIMBREL_BUILD={MODE!r} is not one of {', '.join(COMPILE_ARGS)}")
+    if MODE == "sanitize" and not toolchain.has_compiler():
+        raise SystemExit("WHIMBREL_BUILD=sanitize needs gcc or clang: zig brings no sanitizer runtime")
+    text = recipe()
     found = []
     for path in sorted((ROOT / "src").rglob("*.pyx")):
         source = path.relative_to(ROOT)
@@ -45,22 +83,68 @@ def extensions() -> list[Extension]:
             Extension(
                 name,
                 [str(source)],
-                extra_compile_args=[*COMPILE_ARGS[MODE], "-std=gnu11", "-fno-strict-aliasing", "-Wno-unused-function"],
+                depends=[stamp(name, source, text)],
+                extra_compile_args=[*COMPILE_ARGS[MODE], *COMMON_ARGS],
                 extra_link_args=LINK_ARGS.get(MODE, []),
             )
         )
     return found
 
 
-setup(
-    ext_modules=cythonize(
-        extensions(),
-        build_dir=f"build/{MODE}",
-        include_path=["src"],
-        compiler_directives=DIRECTIVES,
-        emit_linenums=MODE == "sanitize",
-        nthreads=0,
-        quiet=True,
-    ),
-    options={"build_ext": {"parallel": JOBS}, "build": {"build_base": f"build/{MODE}"}},
-)
+class Build(build):
+    """`build`, after which the tree holds what the source holds and nothing older."""
+
+    def run(self) -> None:
+        super().run()
+        made = {Path(path).resolve() for name in self.get_sub_commands() for path in self.outputs_of(name)}
+        for path in Path(self.build_lib).rglob("*"):
+            if path.is_file() and path.resolve() not in made and not ONLY and not getattr(self, "editable_mode", False):
+                path.unlink()
+
+    def outputs_of(self, name: str) -> list[str]:
+        return list(self.get_finalized_command(name).get_outputs())
+
+
+class BuildExt(build_ext):
+    """`build_ext` with zig where there is no compiler, and one object tree for every kind of build."""
+
+    def run(self) -> None:
+        if self.editable_mode:  # pip hands an empty temporary tree; the one that is already there is as good
+            self.build_lib, self.build_temp = str(TREE / "lib"), str(TREE / "temp")
+        super().run()
+
+    def build_extensions(self) -> None:
+        if not toolchain.has_compiler():
+            toolchain.prepare_zig_cache(Path("build") / "zig-cache")
+            self.compiler.set_executables(**toolchain.zig_executables())
+        super().build_extensions()
+
+    def copy_extensions_to_source(self) -> None:
+        """Put the modules beside their .pyx, each at once: an importer finds the old one or the new one."""
+        build_py = self.get_finalized_command("build_py")
+        for ext in self.extensions:
+            target, built = map(Path, self._get_inplace_equivalent(build_py, ext))
+            if target.exists() and filecmp.cmp(built, target):
+                continue
+            fresh = target.with_name(f".{os.getpid()}.{target.name}")
+            shutil.copy2(built, fresh)
+            fresh.replace(target)
+
+
+if __name__ == "__main__":  # cythonize's worker processes may import this file
+    setup(
+        cmdclass={"build": Build, "build_ext": BuildExt},
+        ext_modules=cythonize(
+            extensions(),
+            build_dir=str(TREE),
+            include_path=["src"],
+            compiler_directives=DIRECTIVES,
+            emit_linenums=MODE == "sanitize",
+            nthreads=JOBS if JOBS > 1 else 0,
+            quiet=True,
+        ),
+        options={
+            "build_ext": {"parallel": JOBS},
+            "build": {"build_base": str(TREE), "build_lib": str(TREE / "lib"), "build_temp": str(TREE / "temp")},
+        },
+    )

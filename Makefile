@@ -1,0 +1,82 @@
+# Everything runs from .venv, which `make build` makes; nothing is installed outside this directory.
+#
+#   make build      .venv, the compiled modules beside their sources, the package (editable) with its extras
+#   make run        build, then `whimbrel serve`             ARGS="--memory 256M --threads 2"
+#   make test       build, then the test suite               TESTS=tests/store  PYTEST_ARGS="-k ttl"
+#   make lint       ruff, mypy, cython-lint
+#   make sanitize   the suite under ASAN and UBSAN, from a tree of its own (build/sanitize)
+#   make fuzz       every fuzz target under the sanitizers   FUZZ_SECONDS=60 (each)  FUZZ_TARGETS="resp_request"
+#   make bench      measured against memcached and redis-server, where installed    BENCH_ARGS=...
+#   make clean      removes what was built; `make distclean` also removes .venv
+
+PYTHON ?= python3
+VENV ?= .venv
+EXTRAS ?= dev
+ARGS ?=
+TESTS ?= tests
+PYTEST_ARGS ?=
+FUZZ_SECONDS ?= 30
+FUZZ_TARGETS ?=
+BENCH_ARGS ?=
+
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check -q
+SANITIZED := tools/sanitized $(PY)
+
+.PHONY: build modules run test lint format sanitize sanitize-build fuzz bench clean distclean
+.NOTPARALLEL:
+
+build: modules $(VENV)/.installed
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# What compiling needs: pip is asked only when the list may have changed.
+$(VENV)/.toolchain: pyproject.toml tools/toolchain.py | $(VENV)/bin/python
+	$(PIP) install $$($(PY) tools/toolchain.py)
+	@touch $@
+
+# Always asked: setup.py itself finds what changed.
+modules: $(VENV)/.toolchain
+	$(PY) setup.py -q build_ext --inplace
+
+$(VENV)/.installed: pyproject.toml | modules
+	$(PIP) install --no-build-isolation -e '.[$(EXTRAS)]'
+	@touch $@
+
+run: build
+	exec $(VENV)/bin/whimbrel serve $(ARGS)
+
+test: build
+	$(PY) -m pytest $(TESTS) $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(VENV)/bin/cython-lint src
+
+format: $(VENV)/.installed
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+sanitize-build: $(VENV)/.installed
+	WHIMBREL_BUILD=sanitize $(PY) setup.py -q build
+
+sanitize: sanitize-build
+	$(SANITIZED) -m pytest -p no:faulthandler -p no:cacheprovider \
+		-m "not slow and not clients and not memory" $(TESTS) $(PYTEST_ARGS)
+
+fuzz: sanitize-build
+	$(SANITIZED) fuzz/run.py --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+bench: build
+	$(PY) -m benchmarks $(BENCH_ARGS)
+
+clean:
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache
+	find src -name '*.so' -delete
+	find src tests tools fuzz benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV) src/*.egg-info .hypothesis
