@@ -97,8 +97,9 @@ def hgrm_text(histogram: Histogram, ns_per_unit: int = 1_000_000) -> str:
             last = rank
     if total:
         lines.append(f"{histogram.max_ns / ns_per_unit:12.6f} {1.0:14.12f} {total:10d}")
+    mean, deviation = histogram.mean_ns / ns_per_unit, _deviation(histogram) / ns_per_unit
     lines += [
-        f"#[Mean    = {histogram.mean_ns / ns_per_unit:12.6f}, StdDeviation   = {_deviation(histogram) / ns_per_unit:12.6f}]",
+        f"#[Mean    = {mean:12.6f}, StdDeviation   = {deviation:12.6f}]",
         f"#[Max     = {histogram.max_ns / ns_per_unit:12.6f}, Total count    = {total:12d}]",
         f"#[Buckets = {hdr_index(HIGHEST_NS) >> HALF_BITS:12d}, SubBuckets     = {2 << HALF_BITS:12d}]",
     ]

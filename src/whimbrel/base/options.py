@@ -11,11 +11,11 @@ Deliberately not: sub-commands, short options, abbreviations; a program has one 
 
 import difflib
 import json
-import math
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -25,9 +25,9 @@ Kind = Literal["size", "seconds", "int", "bool", "str", "choice", "address"]
 T = TypeVar("T")
 
 SIZE_UNITS = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-SIZE_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+SIZE_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE | re.ASCII)
 SECONDS_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-SECONDS_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)", re.IGNORECASE)
+SECONDS_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)", re.IGNORECASE | re.ASCII)
 TRUE_WORDS, FALSE_WORDS = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 CONFIG_BYTES_MAX = 1 << 20  # a configuration file is read whole; a megabyte is far more than anyone writes
 
@@ -98,7 +98,7 @@ class Option:
         metavar = self.metavar or METAVARS[self.kind]
         return f"--{self.name} {metavar}" if metavar else f"--[no-]{self.name}"
 
-    def _show(self, bound: int | float | None) -> str:
+    def _show(self, bound: float | None) -> str:
         if bound is None:
             return ""
         return size_text(int(bound)) if self.kind == "size" else f"{bound:g}" if self.kind == "seconds" else str(bound)
@@ -133,8 +133,8 @@ class Values:
         return toml_text(self[name])
 
 
-class HelpRequested(Exception):  # noqa: N818 - nothing is wrong: the caller prints the text and leaves with 0
-    """--help or --print-config was given; the message is what to print."""
+class HelpRequested(Exception):  # noqa: N818 - nothing is wrong when it is raised
+    """--help or --print-config was given: print the message and leave with 0."""
 
 
 # ---- one value -----------------------------------------------------------------------------------------
@@ -155,9 +155,8 @@ def parse_size(text: str | int) -> int:
     found = SIZE_PATTERN.fullmatch(text.strip()) if isinstance(text, str) else None
     if found is None:
         raise ValueError(ALLOWED["size"])
-    size = float(found[1]) * SIZE_UNITS[found[2].lower()] if "." in found[1] else (
-        int(found[1]) * SIZE_UNITS[found[2].lower()])
-    if not math.isfinite(size) or size != int(size):
+    size = Decimal(found[1]) * SIZE_UNITS[found[2].lower()]
+    if size != int(size):
         raise ValueError("a whole number of bytes")
     return int(size)
 
@@ -195,8 +194,7 @@ def parse_str(text: str) -> str:
 
 def parse_address(text: str) -> Address:
     """HOST:PORT, [IPV6]:PORT or unix:PATH; port 0 lets the system choose."""
-    if not isinstance(text, str):
-        raise ValueError(ALLOWED["address"])
+    text = str(text)  # a TOML number is refused by the pattern below
     if text.startswith("unix:"):
         if not text[5:] or "\0" in text:
             raise ValueError("unix:PATH with a path")
