@@ -556,7 +556,6 @@ cdef McStatus mc_parse_request(
     need[0] = 0
     if state:
         r.command = <uint8_t> ((state & STATE_COMMAND) - 1)
-        r.state = state
         if state & STATE_SKIP:
             return skip_line(data, n, r, consumed)
         return parse_piece(data, n, state, r, consumed)

@@ -1,3 +1,4 @@
+# cython: wraparound=True, boundscheck=True
 # The codec seen from Python: messages as dicts, for tests, fuzzing and curious people.  Not for data planes.
 #
 # A request dict holds every field that is not empty, so that two messages are equal when their dicts are.
