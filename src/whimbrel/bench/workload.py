@@ -73,8 +73,7 @@ def read_trace(path: Path) -> Trace:
     """A trace from `key,size` lines under a heading, plain or gzipped."""
     numbers: dict[str, int] = {}
     keys, sizes = array("I"), array("I")
-    opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
-    with opened as lines:
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
         if next(lines, "").strip() != "key,size":
             raise UsageError(f"{path} is not a trace: its first line is not 'key,size'")
         for number, line in enumerate(lines, 2):
