@@ -1,0 +1,121 @@
+"""Servers for the conformance tests.
+
+WHIMBREL_TEST_AGAINST chooses what the client tests talk to: `whimbrel` (default), `original` (memcached and
+redis-server: proves the tests themselves) or `both`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from .servers import Server, missing, running, start_whimbrel
+from .wire import Wire
+
+AGAINST = os.environ.get("WHIMBREL_TEST_AGAINST", "whimbrel")
+CHOICES = {"whimbrel": (True, False), "original": (False, True), "both": (True, True)}
+if AGAINST not in CHOICES:
+    raise pytest.UsageError(f"WHIMBREL_TEST_AGAINST={AGAINST!r} is not one of {', '.join(CHOICES)}")
+OURS, ORIGINALS = CHOICES[AGAINST]
+
+
+def kinds(original: str) -> list[str]:
+    return ["whimbrel"] * OURS + [original] * ORIGINALS
+
+
+_started: dict[str, Server] = {}  # servers whose output a failing test shows
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    if report.failed:  # type: ignore[attr-defined]
+        for server in _started.values():
+            text = server.printed() if server.output.exists() else ""
+            if len(text) > server.shown:
+                report.sections.append((f"{server.kind} {server.where} printed", text[server.shown :][-8000:]))  # type: ignore[attr-defined]
+                server.shown = len(text)
+    return report
+
+
+def _serve(kind: str, *arguments: str) -> Iterator[Server]:
+    if reason := missing(kind):
+        pytest.skip(reason)
+    with running(kind, *arguments) as server:
+        _started[server.where] = server
+        yield server
+        assert server.alive(), f"{kind} died during the tests:\n{server.printed()[-4000:]}"
+        del _started[server.where]
+
+
+@pytest.fixture(scope="session")
+def whimbrel_shared() -> Iterator[Server]:
+    """One Whimbrel for all client tests: two workers, so that nothing depends on sharing one."""
+    yield from _serve("whimbrel", "--memory", "256MiB", "--threads", "2")
+
+
+@pytest.fixture(scope="session")
+def memcached_shared() -> Iterator[Server]:
+    yield from _serve("memcached", "-m", "256", "-t", "2")
+
+
+@pytest.fixture(scope="session")
+def redis_shared() -> Iterator[Server]:
+    yield from _serve("redis", "--maxmemory", "256mb")
+
+
+@pytest.fixture(params=kinds("memcached"))
+def memcache(request: pytest.FixtureRequest) -> Server:
+    """An empty server that speaks memcache."""
+    server: Server = request.getfixturevalue(f"{request.param}_shared")
+    with Wire(server.address) as wire:
+        assert wire.ask(b"flush_all") == b"OK"
+    return server
+
+
+@pytest.fixture(params=kinds("redis"))
+def redis_server(request: pytest.FixtureRequest) -> Server:
+    """An empty server that speaks RESP."""
+    server: Server = request.getfixturevalue(f"{request.param}_shared")
+    with Wire(server.address) as wire:
+        assert wire.command("FLUSHALL") == b"OK"
+    return server
+
+
+@pytest.fixture
+def ours(whimbrel_shared: Server) -> Server:
+    """Whimbrel, empty; for what no original can do."""
+    if not OURS:
+        pytest.skip("WHIMBREL_TEST_AGAINST=original")
+    with Wire(whimbrel_shared.address) as wire:
+        assert wire.ask(b"flush_all") == b"OK"
+    return whimbrel_shared
+
+
+class Starter:
+    def __init__(self) -> None:
+        self.servers: list[Server] = []
+
+    def __call__(self, *arguments: str, port: int = 0, admin: bool = False) -> Server:
+        if not OURS:
+            pytest.skip("WHIMBREL_TEST_AGAINST=original")
+        server = start_whimbrel(*arguments, port=port, admin=admin)
+        self.servers.append(server)
+        _started[server.where] = server
+        return server
+
+    def end(self) -> None:
+        for server in self.servers:
+            server.stop()
+            _started.pop(server.where, None)
+            server.output.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def start() -> Iterator[Starter]:
+    """Starts servers of a test's own; all are ended after it."""
+    starter = Starter()
+    yield starter
+    starter.end()
