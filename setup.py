@@ -32,10 +32,17 @@ JOBS = int(os.environ.get("WHIMBREL_JOBS", "0")) or os.cpu_count() or 1
 # A wheel is staged apart from the tree that developers build in: tools/backend.py empties it first.
 TREE = Path("build") / ("wheel" if "bdist_wheel" in sys.argv else MODE)
 
+SANITIZERS = ["-fsanitize=address,undefined"]
 COMPILE_ARGS = {
     "release": ["-O2", "-g0"],
     "test": ["-O1", "-g0"],
-    "sanitize": ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
+    "sanitize": [
+        "-O1",
+        "-g",
+        "-fno-omit-frame-pointer",
+        "-fsanitize=address,undefined",
+        "-fno-sanitize-recover=undefined",
+    ],
 }
 LINK_ARGS = {"sanitize": ["-fsanitize=address,undefined"]}
 COMMON_ARGS = ["-std=gnu11", "-fno-strict-aliasing", "-Wno-unused-function", "-Wno-sign-compare"]

@@ -1,0 +1,207 @@
+"""This checkout keeps the rules of the house, and each rule can be broken."""
+
+import importlib
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests import house
+
+ROOT = Path(__file__).resolve().parent.parent
+
+THIRD_PARTY: dict[str, dict[str, str]] = {}
+
+UNTESTED: dict[str, str] = {}
+
+ELSEWHERE = {
+    "conformance": "real clients and attacks against a running server",
+    "test_house.py": "the whole tree",
+    "test_fuzz.py": "fuzz/",
+    "test_toolchain.py": "tools/",
+}
+
+LINES_MOST = 400
+LINES_CEILINGS: dict[str, int] = {}
+
+
+def test_imports_follow_the_order_of_layers() -> None:
+    assert house.layer_violations(ROOT) == []
+
+
+def test_the_core_imports_the_standard_library_only() -> None:
+    assert house.third_party_violations(ROOT, THIRD_PARTY) == []
+
+
+def test_what_is_cimported_has_a_header() -> None:
+    assert house.header_violations(ROOT) == []
+
+
+def test_the_test_tree_mirrors_the_source() -> None:
+    assert house.test_tree_violations(ROOT, UNTESTED, ELSEWHERE) == []
+
+
+def test_files_stay_short() -> None:
+    assert house.length_violations(ROOT, LINES_MOST, LINES_CEILINGS) == []
+
+
+def test_nothing_is_left_over() -> None:
+    assert house.word_violations(ROOT) == []
+
+
+# ---- documents ------------------------------------------------------------------------------------------
+
+
+def test_documents_hold_what_the_rows_say() -> None:
+    done = subprocess.run([sys.executable, ROOT / "tools" / "docs.py", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_relative_links_of_documents_lead_somewhere() -> None:
+    assert house.link_violations(ROOT) == []
+
+
+def test_an_empty_section_is_noticed() -> None:
+    text = "a\n<!-- options: rows -->\n| x |\n<!-- /options -->\n"
+    assert house.section(text, "options") == "| x |"
+    with pytest.raises(ValueError, match="no section metrics"):
+        house.section(text, "metrics")
+
+
+# ---- the suite runs what it thinks it runs ----------------------------------------------------------------
+
+
+def test_the_sanitizer_pass_runs_the_sanitizer_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    built = Path(importlib.import_module("whimbrel").__file__ or "").resolve()
+    sanitized = built.is_relative_to(ROOT / "build" / "sanitize")
+    assert sanitized == (os.environ.get("WHIMBREL_BUILD") == "sanitize")
+
+
+# ---- each rule can be broken ----------------------------------------------------------------------------
+
+Rule = Callable[[Path], list[str]]
+
+
+def tree_rule(root: Path) -> list[str]:
+    return house.test_tree_violations(root, {}, {})
+
+
+def short_rule(root: Path) -> list[str]:
+    return house.length_violations(root, 3, {})
+
+
+def third_party_rule(root: Path) -> list[str]:
+    return house.third_party_violations(root, {})
+
+
+BROKEN: dict[str, tuple[Rule, dict[str, str], str]] = {
+    "upwards": (
+        house.layer_violations,
+        {"src/whimbrel/store/a.py": "def f():\n    from whimbrel.server.main import run\n"},
+        "store/a.py:2: store may not import whimbrel.server.main.run",
+    ),
+    "upwards by cimport": (
+        house.layer_violations,
+        {"src/whimbrel/base/a.pxd": "from whimbrel.store.store cimport Store\n"},
+        "base/a.pxd:1: base may not import whimbrel.store.store.Store",
+    ),
+    "plain cimport": (
+        house.layer_violations,
+        {"src/whimbrel/protocol/m/a.pyx": "cimport cython, whimbrel.net.loop\n"},
+        "protocol/m/a.pyx:1: protocol may not import whimbrel.net.loop",
+    ),
+    "from the package": (
+        house.layer_violations,
+        {"src/whimbrel/protocol/a.py": "from whimbrel import store\n"},
+        "protocol/a.py:1: protocol may not import whimbrel.store",
+    ),
+    "within one brace": (
+        house.layer_violations,
+        {"src/whimbrel/net/a.pyx": "from whimbrel.store.store cimport (\n    Store,\n)\n"},
+        "net/a.pyx:1: net may not import whimbrel.store.store.*",
+    ),
+    "between programs": (
+        house.layer_violations,
+        {"src/whimbrel/bench/a.py": "import whimbrel.server.options\n"},
+        "bench/a.py:1: bench may not import whimbrel.server.options",
+    ),
+    "relative": (
+        house.layer_violations,
+        {"src/whimbrel/base/a.py": "from . import b\n"},
+        "base/a.py:1: relative import ..b",
+    ),
+    "without a place": (
+        house.layer_violations,
+        {"src/whimbrel/misc.py": "x = 1\n"},
+        "misc.py: 'misc' has no place in the order of layers; give it one in tests/house.py",
+    ),
+    "third party": (
+        third_party_rule,
+        {"src/whimbrel/base/a.py": "import json, numpy\n"},
+        "base/a.py:1: numpy is neither ours nor the standard library's",
+    ),
+    "no header": (
+        house.header_violations,
+        {"src/whimbrel/base/a.pyx": "from whimbrel.base.b cimport f\n", "src/whimbrel/base/b.pyx": ""},
+        "base/a.pyx:1: whimbrel.base.b.f has no .pxd",
+    ),
+    "no test": (
+        tree_rule,
+        {"src/whimbrel/base/a.py": "x = 1\n", "tests/base/test_b.py": ""},
+        "base/a: no tests/base/test_a.py",
+    ),
+    "no source": (tree_rule, {"tests/base/test_b.py": ""}, "tests/base/test_b.py: no module base/b"),
+    "long file": (
+        short_rule,
+        {"src/whimbrel/base/a.py": "x = 1\n" * 4},
+        "src/whimbrel/base/a.py: 4 lines, at most 3; split it by idea",
+    ),
+    "note to self": (
+        house.word_violations,
+        {"tools/a.py": "# " + house.LEFTOVERS[0] + ": later\n"},
+        "tools/a.py:1: left over: " + house.LEFTOVERS[0],
+    ),
+    "stub": (
+        house.word_violations,
+        {"src/whimbrel/a.py": "raise " + house.LEFTOVERS[3] + "\n"},
+        "src/whimbrel/a.py:1: left over: " + house.LEFTOVERS[3],
+    ),
+    "machine path": (
+        house.word_violations,
+        {"docs/a.md": "see /" + "home/ada/x\n"},
+        "docs/a.md:1: machine path: /" + "home/a",
+    ),
+    "dead link": (
+        house.link_violations,
+        {"README.md": "[a](docs/a.md) [b](https://example.org) [c](#here)\n"},
+        "README.md: docs/a.md is not there",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_rule_is_broken_by(name: str, tmp_path: Path) -> None:
+    rule, files, violation = BROKEN[name]
+    for path in ("src/whimbrel", "tests"):
+        (tmp_path / path).mkdir(parents=True)
+    assert rule(tmp_path) == []
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    assert violation in rule(tmp_path)
+
+
+def test_an_exception_that_is_not_needed_is_a_violation(tmp_path: Path) -> None:
+    for path in ("src/whimbrel/base", "tests/base"):
+        (tmp_path / path).mkdir(parents=True)
+    (tmp_path / "src/whimbrel/base/a.py").write_text("x = 1\n")
+    (tmp_path / "tests/base/test_a.py").write_text("")
+    assert house.third_party_violations(tmp_path, {"base/a.py": {"numpy": "was used once"}})
+    assert house.test_tree_violations(tmp_path, {"base/a": "was untested once"}, {})
+    assert house.test_tree_violations(tmp_path, {"base/b": "was there once"}, {})
+    assert house.test_tree_violations(tmp_path, {}, {"gone": "was there once"})
+    assert house.length_violations(tmp_path, 3, {"src/whimbrel/base/a.py": 9})

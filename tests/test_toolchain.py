@@ -1,0 +1,77 @@
+"""The build's choice of compiler, and that the trees of the build are kept apart."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import toolchain
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def executable(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize("name", ["cc", "gcc", "clang"])
+def test_a_compiler_on_path_is_taken(name: str, tmp_path: Path) -> None:
+    executable(tmp_path / name)
+    assert toolchain.build_requirements({"PATH": str(tmp_path)}) == []
+
+
+def test_cc_in_the_environment_is_taken(tmp_path: Path) -> None:
+    assert toolchain.build_requirements({"PATH": str(tmp_path), "CC": "mycc"}) == []
+
+
+def test_without_a_compiler_pip_brings_one(tmp_path: Path) -> None:
+    assert toolchain.build_requirements({"PATH": str(tmp_path)}) == [toolchain.ZIG_REQUIREMENT]
+    assert toolchain.ZIG_REQUIREMENT.startswith("ziglang>=")
+    assert ",<" in toolchain.ZIG_REQUIREMENT
+
+
+@pytest.mark.parametrize(
+    ("machine", "soabi", "glibc", "target"),
+    [
+        ("x86_64", "cpython-311-x86_64-linux-gnu", "2.36", "x86_64-linux-gnu.2.28"),
+        ("x86_64", "cpython-311-x86_64-linux-gnu", "2.17", "x86_64-linux-gnu.2.17"),
+        ("x86_64", "cpython-311-x86_64-linux-gnu", "", "x86_64-linux-gnu.2.28"),
+        ("aarch64", "cpython-313-aarch64-linux-gnu", "2.39", "aarch64-linux-gnu.2.28"),
+        ("aarch64", "cpython-313-aarch64-linux-musl", "", "aarch64-linux-musl"),
+    ],
+)
+def test_zig_is_told_a_target(machine: str, soabi: str, glibc: str, target: str) -> None:
+    assert toolchain.zig_target(machine, soabi, glibc) == target
+
+
+def test_a_machine_zig_is_not_set_up_for_is_named() -> None:
+    with pytest.raises(SystemExit, match="not vax"):
+        toolchain.zig_target("vax", "", "")
+
+
+def test_zig_is_told_what_its_defaults_would_get_wrong() -> None:
+    commands = toolchain.zig_executables()
+    assert "-target" in commands["compiler_so"]
+    assert "-target" in commands["linker_so"]
+    assert "-fno-sanitize=undefined" in commands["compiler_so"]
+
+
+def test_the_hooks_ask_for_the_compiler(tmp_path: Path) -> None:
+    code = "import backend; print(backend.get_requires_for_build_wheel(), backend.get_requires_for_build_editable())"
+    environ = {**os.environ, "PATH": str(tmp_path), "PYTHONPATH": str(ROOT / "tools"), "WHIMBREL_ONLY": "none"}
+    environ.pop("CC", None)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environ, capture_output=True, text=True)
+    assert done.stdout.count(toolchain.ZIG_REQUIREMENT) == 2, done.stderr
+
+
+@pytest.mark.parametrize("mode", ["fast", ""])
+def test_an_unknown_mode_is_one_line(mode: str) -> None:
+    environ = {**os.environ, "WHIMBREL_BUILD": mode}
+    done = subprocess.run([sys.executable, "setup.py", "--name"], cwd=ROOT, env=environ, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "WHIMBREL_BUILD" in done.stderr.splitlines()[-1]

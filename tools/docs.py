@@ -1,0 +1,62 @@
+"""The tables of the documents come from the rows in the code.
+
+    python tools/docs.py            write them
+    python tools/docs.py --check    say which are out of date, and exit 1
+
+A table stands between `<!-- NAME ... -->` and `<!-- /NAME -->`; what stands there is replaced whole.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def serve_options() -> str:
+    from whimbrel.base.options import docs_table
+    from whimbrel.server.options import OPTIONS
+
+    return docs_table(OPTIONS)
+
+
+def serve_metrics() -> str:
+    from whimbrel.base.metrics import docs_table
+    from whimbrel.server.metrics import METRICS
+
+    return docs_table(METRICS)
+
+
+TABLES: tuple[tuple[str, str, Callable[[], str]], ...] = (
+    ("README.md", "options", serve_options),
+    ("docs/metrics.md", "metrics", serve_metrics),
+)
+
+
+def filled(text: str, name: str, table: str) -> str:
+    """`text` with `table` in its section `name`."""
+    pattern = re.compile(rf"(<!-- {name}\b[^>]*-->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    if not pattern.search(text):
+        raise SystemExit(f"docs: there is no section {name}")
+    return pattern.sub(lambda match: f"{match[1]}{table.strip()}\n{match[2]}", text, count=1)
+
+
+def main() -> int:
+    check = "--check" in sys.argv[1:]
+    stale = []
+    for file, name, table in TABLES:
+        path = ROOT / file
+        old = path.read_text()
+        new = filled(old, name, table())
+        if new != old:
+            stale.append(f"{file}: section {name} is not what the rows say; run `python tools/docs.py`")
+            if not check:
+                path.write_text(new)
+    if check and stale:
+        print("\n".join(stale))
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
