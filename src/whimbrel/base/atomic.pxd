@@ -20,6 +20,10 @@ cdef extern from *:
     static inline int cas64(uint64_t* p, uint64_t expected, uint64_t desired) {
         return __atomic_compare_exchange_n(p, &expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
     }
+    static inline uint64_t load_seq64(const uint64_t* p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
+    static inline int cas_seq64(uint64_t* p, uint64_t expected, uint64_t desired) {
+        return __atomic_compare_exchange_n(p, &expected, desired, 0, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE);
+    }
     static inline uint32_t load_acquire32(const uint32_t* p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
     static inline uint32_t load_relaxed32(const uint32_t* p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
     static inline void store_release32(uint32_t* p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
@@ -51,6 +55,8 @@ cdef extern from *:
     uint64_t fetch_sub64(uint64_t* p, uint64_t v) noexcept nogil
     uint64_t fetch_add_relaxed64(uint64_t* p, uint64_t v) noexcept nogil
     bint cas64(uint64_t* p, uint64_t expected, uint64_t desired) noexcept nogil
+    uint64_t load_seq64(const uint64_t* p) noexcept nogil
+    bint cas_seq64(uint64_t* p, uint64_t expected, uint64_t desired) noexcept nogil
     uint32_t load_acquire32(const uint32_t* p) noexcept nogil
     uint32_t load_relaxed32(const uint32_t* p) noexcept nogil
     void store_release32(uint32_t* p, uint32_t v) noexcept nogil

@@ -24,6 +24,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from whimbrel.base.buffer cimport Writer
 from whimbrel.base.slice cimport Slice
+from whimbrel.store.layout cimport Store     # one per process and region; its fields are the store's own
 
 
 cdef enum:
@@ -43,7 +44,6 @@ cdef enum:
     EXPECT_NONE = 1                 # Put.expect: nothing live is there; any other number is a View.version
 
 
-cdef struct Store                   # defined in the implementation; one per process and region
 
 cdef struct View:                   # an item as a lock-free read found it: true only if store_validate says so
     const uint8_t* value            # the whole value, or NULL where it is not contiguous: use view_copy
@@ -120,3 +120,4 @@ cdef void store_stats(Store* s, StoreStats* stats) noexcept nogil
 cdef class StoreHandle:
     """Owner of a mapped region.  Python-facing: creating, opening and closing; `ptr` is what data planes use."""
     cdef Store* ptr
+    cdef Store* mapped(self) except NULL
