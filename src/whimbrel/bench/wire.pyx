@@ -1,111 +1,113 @@
-"""Requests and replies of the load client, in memcache text and RESP2."""
+"""What the load client asks and hears, through the same codecs the server answers with."""
 
 from libc.stdint cimport uint8_t, uint32_t
-from libc.string cimport memchr, memcmp
-from whimbrel.base.buffer cimport Writer, put_byte, put_bytes, put_slice, put_u64
+from libc.string cimport memset
+from whimbrel.base.buffer cimport Writer, put_u64, writer_init, writer_len
 from whimbrel.base.slice cimport Slice, slice_of
+from whimbrel.protocol.memcache.codec cimport (
+    MC_DONE, MC_GET, MC_SET, MR_END, MR_EXISTS, MR_FAILED, MR_NOT_FOUND, MR_NOT_STORED, MR_STORED, MR_VALUE, McRequest,
+    McResponse, mc_compose_request, mc_parse_response)
+from whimbrel.protocol.resp.codec cimport (
+    RESP_BULK, RESP_ERR, RESP_MORE, RESP_OK, RESP_SIMPLE, RespElement, RespStatus, resp_compose_request,
+    resp_parse_element)
+
+cdef enum:
+    DIGITS_MAX = 20             # of a 64-bit number
 
 
 cdef void wire_get(Protocol protocol, Writer* w, Slice key) noexcept nogil:
+    cdef McRequest r
+    cdef Slice words[2]
     if protocol == WIRE_MEMCACHE:
-        put_bytes(w, b"get ", 4)
-        put_slice(w, key)
-        put_bytes(w, b"\r\n", 2)
+        memset(&r, 0, sizeof(r))
+        r.command = MC_GET
+        r.keys = key
+        mc_compose_request(&r, w)
         return
-    put_bytes(w, b"*2\r\n$3\r\nGET\r\n", 13)
-    put_bulk(w, key)
+    words[0] = slice_of(b"GET", 3)
+    words[1] = key
+    resp_compose_request(w, words, 2)
 
 
 cdef void wire_set(Protocol protocol, Writer* w, Slice key, Slice value, uint32_t ttl_s) noexcept nogil:
+    cdef McRequest r
     if protocol == WIRE_MEMCACHE:
-        put_bytes(w, b"set ", 4)
-        put_slice(w, key)
-        put_bytes(w, b" 0 ", 3)
-        put_u64(w, ttl_s)
-        put_byte(w, 32)
-        put_u64(w, value.len)
-        put_bytes(w, b"\r\n", 2)
-        put_slice(w, value)
-        put_bytes(w, b"\r\n", 2)
+        memset(&r, 0, sizeof(r))
+        r.command = MC_SET
+        r.key = key
+        r.value = value
+        r.exptime = ttl_s
+        mc_compose_request(&r, w)
         return
-    put_bytes(w, b"*5\r\n$3\r\nSET\r\n" if ttl_s else b"*3\r\n$3\r\nSET\r\n", 13)
-    put_bulk(w, key)
-    put_bulk(w, value)
-    if ttl_s:
-        put_expiry(w, ttl_s)
+    resp_set(w, key, value, ttl_s)
 
 
-cdef void put_bulk(Writer* w, Slice s) noexcept nogil:
-    put_byte(w, 36)
-    put_u64(w, s.len)
-    put_bytes(w, b"\r\n", 2)
-    put_slice(w, s)
-    put_bytes(w, b"\r\n", 2)
-
-
-cdef void put_expiry(Writer* w, uint32_t ttl_s) noexcept nogil:
-    cdef uint8_t room[20]
+cdef void resp_set(Writer* w, Slice key, Slice value, uint32_t ttl_s) noexcept nogil:
+    cdef uint8_t room[DIGITS_MAX]
     cdef Writer digits
-    digits.base = digits.pos = room
-    digits.end = room + 20
-    digits.overflow = False
+    cdef Slice words[5]
+    words[0] = slice_of(b"SET", 3)
+    words[1] = key
+    words[2] = value
+    if ttl_s == 0:
+        resp_compose_request(w, words, 3)
+        return
+    writer_init(&digits, room, DIGITS_MAX)
     put_u64(&digits, ttl_s)
-    put_bytes(w, b"$2\r\nEX\r\n", 8)
-    put_bulk(w, slice_of(room, digits.pos - digits.base))
+    words[3] = slice_of(b"EX", 2)
+    words[4] = slice_of(room, writer_len(&digits))
+    resp_compose_request(w, words, 5)
 
 
 cdef Answer wire_answer(Protocol protocol, Verb verb, Slice data, size_t* consumed, Slice* value) noexcept nogil:
-    """One reply at the start of `data`; `consumed` is its length unless the answer is MORE."""
-    cdef const uint8_t* end = <const uint8_t*> memchr(data.ptr, 10, data.len) if data.len else NULL
-    cdef size_t line
-    if end == NULL:
-        return ANSWER_MORE
-    line = end - data.ptr + 1
-    consumed[0] = line
-    if line < 3 or data.ptr[line - 2] != 13:
-        return ANSWER_BROKEN
+    """One whole answer at the start of `data`; `consumed` is its length unless the answer is MORE."""
     if protocol == WIRE_RESP:
-        return resp_answer(verb, data, line, consumed, value)
-    return memcache_answer(verb, data, line, consumed, value)
+        return resp_answer(verb, data, consumed, value)
+    return memcache_answer(verb, data, consumed, value)
 
 
-cdef Answer resp_answer(Verb verb, Slice data, size_t line, size_t* consumed, Slice* value) noexcept nogil:
-    cdef size_t n = 0, i
-    if data.ptr[0] == 45:                                   # -ERR ...
+cdef Answer resp_answer(Verb verb, Slice data, size_t* consumed, Slice* value) noexcept nogil:
+    cdef RespElement e
+    cdef size_t need
+    cdef RespStatus status = resp_parse_element(data.ptr, data.len, &e, consumed, &need)
+    if status != RESP_OK:
+        return ANSWER_MORE if status == RESP_MORE else ANSWER_BROKEN
+    if e.kind == RESP_ERR:
         return ANSWER_REFUSED
     if verb == VERB_SET:
-        return ANSWER_STORED if line == 5 and memcmp(data.ptr, b"+OK", 3) == 0 else ANSWER_BROKEN
-    if data.ptr[0] != 36:
+        return ANSWER_STORED if e.kind == RESP_SIMPLE else ANSWER_BROKEN
+    if e.null:
+        return ANSWER_MISS
+    value[0] = e.text
+    return ANSWER_HIT if e.kind == RESP_BULK else ANSWER_BROKEN
+
+
+cdef Answer memcache_answer(Verb verb, Slice data, size_t* consumed, Slice* value) noexcept nogil:
+    cdef McRequest r
+    cdef McResponse a
+    cdef size_t need, first
+    r.command = MC_GET if verb == VERB_GET else MC_SET      # all of the request that its answer depends on
+    if mc_parse_response(&r, data.ptr, data.len, &a, consumed, &need) != MC_DONE:
+        return ANSWER_MORE
+    if a.code == MR_FAILED:
+        return ANSWER_REFUSED
+    if verb == VERB_SET:
+        return stored_or_not(a.code)
+    if a.code == MR_END:
+        return ANSWER_MISS
+    if a.code != MR_VALUE:
         return ANSWER_BROKEN
-    if data.ptr[1] == 45:                                   # $-1
-        return ANSWER_MISS
-    for i in range(1, line - 2):
-        n = n * 10 + data.ptr[i] - 48
-    return take_value(data, line, n, 2, consumed, value)
+    value[0] = a.value
+    first = consumed[0]
+    if mc_parse_response(&r, data.ptr + first, data.len - first, &a, consumed, &need) != MC_DONE:
+        return ANSWER_MORE
+    consumed[0] += first
+    return ANSWER_HIT if a.code == MR_END else ANSWER_BROKEN
 
 
-cdef Answer memcache_answer(Verb verb, Slice data, size_t line, size_t* consumed, Slice* value) noexcept nogil:
-    cdef size_t n = 0, i, blanks = 0
-    if verb == VERB_SET and line == 8 and memcmp(data.ptr, b"STORED", 6) == 0:
+cdef Answer stored_or_not(int code) noexcept nogil:
+    if code == MR_STORED:
         return ANSWER_STORED
-    if verb == VERB_GET and line == 5 and memcmp(data.ptr, b"END", 3) == 0:
-        return ANSWER_MISS
-    if verb == VERB_GET and line > 6 and memcmp(data.ptr, b"VALUE ", 6) == 0:
-        for i in range(line - 2):
-            if data.ptr[i] == 32:
-                blanks += 1
-            elif blanks == 3:
-                n = n * 10 + data.ptr[i] - 48
-        return take_value(data, line, n, 7, consumed, value)
-    if data.ptr[0] in (b"E", b"S", b"C", b"N"):             # ERROR, SERVER_ERROR, CLIENT_ERROR, NOT_STORED
+    if code == MR_NOT_STORED or code == MR_EXISTS or code == MR_NOT_FOUND:
         return ANSWER_REFUSED
     return ANSWER_BROKEN
-
-
-cdef Answer take_value(Slice data, size_t line, size_t n, size_t after, size_t* consumed, Slice* value) noexcept nogil:
-    """`n` bytes behind the first line, then `after` bytes that close the reply."""
-    if data.len < line + n + after:
-        return ANSWER_MORE
-    value[0] = slice_of(data.ptr + line, n)
-    consumed[0] = line + n + after
-    return ANSWER_HIT
