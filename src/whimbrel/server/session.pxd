@@ -63,12 +63,14 @@ cdef struct Conn:                   # one connection; lives in its worker's slab
     uint32_t tail_cap
     uint32_t tail_sent
     uint32_t progress               # bytes moved since held_ms was set
-    uint32_t next_ready             # slab index + 1: queue of connections with more to do
-    uint32_t next_parked            # slab index + 1: queue of connections waiting for memory
     uint32_t want                   # bytes of memory it is parked for
-    uint64_t opened_ms              # coarse monotonic
+    uint32_t queue                  # Queue in state.pxd: the list it is in, and its neighbours there
+    uint32_t next                   # slab index + 1; 0: none
+    uint32_t prev
+    uint64_t opened_ms              # monotonic
     uint64_t active_ms
     uint64_t held_ms                # when a kept or unsent byte last moved as it should
+    uint64_t ready_ns               # when the loop reported the input that is being worked on
     uint64_t bytes_in
     uint64_t bytes_out
 

@@ -1,0 +1,403 @@
+"""One connection, from its first byte to its descriptor's close.
+
+    open -> read once -> execute everything whole -> send once -> (idle, holding nothing)
+
+What interrupts that line, and what is then kept:
+
+    a partial request           kept: its bytes exactly, or a buffer of its whole known size (a large value)
+    the peer does not read      tail: the unsent replies, and in kept the requests not executed (STOPPED);
+                                nothing more is read until the tail is gone
+    memory is short             parked: in a queue until its account has room; nothing is read
+    refused or quit             lingering: what the peer still sends is dropped until it closes
+
+Every step may find the connection GONE; only settle() closes it, so nobody uses a closed entry.
+Deliberately not: verbs.  What bytes mean is the executor's business.
+"""
+
+from libc.stdint cimport UINT32_MAX, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport realloc
+from libc.string cimport memcpy, memmove, memset, strlen
+from whimbrel.base.atomic cimport fetch_add_relaxed64, fetch_sub64
+from whimbrel.base.buffer cimport put_bytes
+from whimbrel.base.histogram cimport histogram_record
+from whimbrel.net.loop cimport EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, close, loop_add_stream
+from whimbrel.net.stream cimport (
+    STREAM_AGAIN, STREAM_CLOSED, stream_finish_writing, stream_read, stream_write,
+)
+from whimbrel.server.counters cimport (
+    BATCHES, BLOCKED_ON_PEER, BYTES_IN, BYTES_OUT, CLOSED_NO_MEMORY, CLOSED_OVERSIZED,
+    CLOSED_SLOW_READER, CLOSED_STALLED_SENDER, CONNECTIONS_CLOSED, CONNECTIONS_OPENED,
+    PARKED_FOR_INPUT, PARKED_FOR_OUTPUT, READS, REFUSED_BINARY, REFUSED_HTTP, REFUSED_TLS, WRITES, count, count_many,
+)
+from whimbrel.server.detect cimport (
+    DETECT_BINARY, DETECT_HTTP, DETECT_MEMCACHE, DETECT_MORE, DETECT_RESP, Detected, detect,
+)
+from whimbrel.server.gate cimport gate_enter, gate_leave
+from whimbrel.server.replies cimport big_release, out_keep, out_send
+from whimbrel.server.session cimport BLOCKED, CLOCK_EVERY, CLOSE, Conn, Context, Outcome
+from whimbrel.server.state cimport (
+    ENDED, ENDING, GONE, HUNG_UP, KEPT_SLACK_BYTES, LINGERING, PROGRESS_BYTES, QUEUE_NONE, QUEUE_PARKED_INPUT,
+    QUEUE_PARKED_OUTPUT, QUEUE_READY, READABLE, SCRATCH_IN_BYTES, SMALL_GRACE_MS, STOPPED, SWEEP_ENTRIES,
+    WRITABLE, Account, Worker, buffer_give, buffer_take, charge_of, list_add, list_remove, now_ms_of,
+)
+from whimbrel.store.store cimport store_now_ms
+
+cdef enum:
+    CLOSING_CLEAN = 1       # Conn.closing: nothing more is expected from the peer: close at once if all was read
+    CLOSING_REFUSED = 2     # it may be sending still: linger, or the reset would take our line along
+
+cdef const char* BINARY_LINE = b"ERROR the binary memcache protocol is not spoken here, use the text or meta one\r\n"
+cdef const char* HTTP_LINE = b"ERROR this port speaks memcache and RESP; HTTP is on the admin port (--admin)\r\n"
+cdef const char* TLS_LINE = b"ERROR this port does not speak TLS\r\n"
+
+
+# Opening and closing
+
+cdef Conn* connection_open(Worker* w, int fd, bint unix_socket) noexcept nogil:
+    """An entry for an accepted descriptor, which is ours from here on; NULL (and closed) if that fails."""
+    cdef Conn* c
+    cdef uint32_t generation
+    if w.free_first:
+        c = &w.slab[w.free_first - 1]
+        w.free_first = c.next
+    elif w.slab_used < w.slab_len:
+        c = &w.slab[w.slab_used]
+        w.slab_used += 1
+    else:
+        fetch_sub64(&w.connections, 1)
+        close(fd)
+        return NULL
+    generation = c.generation + 1
+    memset(c, 0, sizeof(Conn))
+    c.fd = fd
+    c.generation = generation
+    c.unix_socket = unix_socket
+    c.resp_version = 2
+    c.id = fetch_add_relaxed64(&w.gate.next_conn_id, 1) + 1
+    c.opened_ms = c.active_ms = now_ms_of(w)
+    c.flags = WRITABLE
+    count(&w.x, CONNECTIONS_OPENED)
+    if not loop_add_stream(&w.loop, fd, <uint64_t> generation << 32 | <uint32_t> (c - w.slab + 1)):
+        connection_close(w, c)
+        return NULL
+    return c
+
+
+cdef void kept_drop(Worker* w, Conn* c) noexcept nogil:
+    if c.kept != NULL:
+        buffer_give(&w.input, c.kept, c.kept_cap)
+        c.kept = NULL
+    c.kept_len = c.kept_cap = c.need = 0
+
+
+cdef void tail_drop(Worker* w, Conn* c) noexcept nogil:
+    if c.tail != NULL:
+        buffer_give(&w.output, c.tail, c.tail_cap)
+        c.tail = NULL
+    c.tail_len = c.tail_cap = c.tail_sent = 0
+
+
+cdef void connection_close(Worker* w, Conn* c) noexcept nogil:
+    """Give back everything it holds; the entry is free afterwards."""
+    if c.protocol and w.closers[c.protocol] != NULL:
+        w.closers[c.protocol](&w.x, c)
+    list_remove(w, c)
+    kept_drop(w, c)
+    tail_drop(w, c)
+    close(c.fd)
+    c.fd = -1
+    c.generation += 1       # events and messages that still name it are stale
+    c.next = w.free_first
+    w.free_first = <uint32_t> (c - w.slab) + 1
+    fetch_sub64(&w.connections, 1)
+    count(&w.x, CONNECTIONS_CLOSED)
+
+
+# Memory between two events
+
+cdef bint relieve(Worker* w, Conn* needy, Account* account) noexcept nogil:
+    """Close the longest-stalled holder among the next entries of the slab: it yields to who needs memory now."""
+    cdef Conn* c
+    cdef Conn* worst = NULL
+    cdef uint32_t i, at
+    cdef bint input = account == &w.input
+    for i in range(SWEEP_ENTRIES if w.slab_used > SWEEP_ENTRIES else w.slab_used):
+        at = (w.sweep_at + i) % w.slab_used
+        c = &w.slab[at]
+        if c.fd < 0 or c == needy or c.queue >= QUEUE_PARKED_INPUT or (c.kept if input else c.tail) == NULL:
+            continue
+        if c.held_ms + SMALL_GRACE_MS < now_ms_of(w) and (worst == NULL or c.held_ms < worst.held_ms):
+            worst = c
+    if worst == NULL:
+        return False
+    count(&w.x, CLOSED_STALLED_SENDER if input else CLOSED_SLOW_READER)
+    connection_close(w, worst)
+    return True
+
+
+cdef uint8_t* buffer_insist(Worker* w, Conn* c, Account* account, size_t n) noexcept nogil:
+    """A small buffer that cannot be waited for; at the worst the connection is closed."""
+    cdef uint8_t* p = buffer_take(account, n)
+    if p == NULL and relieve(w, c, account):
+        p = buffer_take(account, n)
+    if p == NULL:
+        count(&w.x, CLOSED_NO_MEMORY)
+        c.flags |= GONE
+    return p
+
+
+cdef void park(Worker* w, Conn* c, uint32_t queue, size_t want) noexcept nogil:
+    cdef Account* account = &w.input if queue == QUEUE_PARKED_INPUT else &w.output
+    if charge_of(want) > account.limit:
+        count(&w.x, CLOSED_OVERSIZED)
+        c.flags |= GONE
+        return
+    list_remove(w, c)
+    c.want = <uint32_t> want
+    list_add(w, c, queue)
+    count(&w.x, PARKED_FOR_INPUT if queue == QUEUE_PARKED_INPUT else PARKED_FOR_OUTPUT)
+
+
+cdef bint kept_grow(Worker* w, Conn* c, size_t cap) noexcept nogil:
+    """Room for `cap` bytes in kept; otherwise the connection is parked (or GONE, if it never can)."""
+    cdef uint8_t* bigger = buffer_take(&w.input, cap)
+    if bigger == NULL:
+        park(w, c, QUEUE_PARKED_INPUT, cap)
+        return False
+    memcpy(bigger, c.kept, c.kept_len)
+    buffer_give(&w.input, c.kept, c.kept_cap)
+    c.kept = bigger
+    c.kept_cap = <uint32_t> cap
+    return True
+
+
+cdef void keep(Worker* w, Conn* c, const uint8_t* data, size_t n, size_t need) noexcept nogil:
+    """Keep exactly the unconsumed `n` bytes at `data`, which may lie in kept itself."""
+    cdef uint8_t* exact
+    if n == 0:
+        kept_drop(w, c)
+        return
+    if c.kept_cap >= n and c.kept_cap - n < KEPT_SLACK_BYTES:   # about the right size: move down in place
+        memmove(c.kept, data, n)
+    else:
+        exact = buffer_insist(w, c, &w.input, n)
+        if exact == NULL:
+            return
+        memcpy(exact, data, n)
+        kept_drop(w, c)
+        c.kept = exact
+        c.kept_cap = <uint32_t> n
+        c.held_ms = now_ms_of(w)
+        c.progress = 0
+    c.kept_len = <uint32_t> n
+    c.need = <uint32_t> min(need, <size_t> UINT32_MAX)
+    if need > SCRATCH_IN_BYTES and need > c.kept_cap:
+        kept_grow(w, c, need)
+
+
+# Output
+
+cdef bint tail_send(Worker* w, Conn* c) noexcept nogil:
+    """Send unsent replies; True when none are left."""
+    cdef ssize_t n
+    while c.tail_sent < c.tail_len:
+        n = stream_write(c.fd, c.tail + c.tail_sent, c.tail_len - c.tail_sent)
+        count(&w.x, WRITES)
+        if n == STREAM_AGAIN:
+            c.flags &= ~<uint32_t> WRITABLE
+            return False
+        if n < 0:
+            c.flags |= GONE
+            return False
+        c.tail_sent += <uint32_t> n
+        c.bytes_out += <uint64_t> n
+        count_many(&w.x, BYTES_OUT, <uint64_t> n)
+        progressed(w, c, <size_t> n)
+    tail_drop(w, c)
+    return True
+
+
+cdef void progressed(Worker* w, Conn* c, size_t n) noexcept nogil:
+    """A holder that moves a few bytes now and then does not count as moving."""
+    c.active_ms = now_ms_of(w)
+    c.progress += <uint32_t> n
+    if c.progress >= PROGRESS_BYTES:
+        c.progress = 0
+        c.held_ms = c.active_ms
+
+
+cdef void linger(Worker* w, Conn* c) noexcept nogil:
+    """Drop what the peer still sends, so that closing does not reset away our last reply."""
+    cdef ssize_t n
+    if not c.flags & READABLE:
+        return
+    n = stream_read(c.fd, w.scratch_in, SCRATCH_IN_BYTES)
+    if n == STREAM_AGAIN:
+        c.flags &= ~<uint32_t> READABLE
+    elif n <= 0:
+        c.flags |= GONE
+
+
+# Executing
+
+cdef void refuse(Worker* w, Conn* c, int counter, const char* line) noexcept nogil:
+    put_bytes(&w.x.out, line, strlen(line))
+    count(&w.x, counter)
+    c.closing = CLOSING_REFUSED
+
+
+cdef bint known_protocol(Worker* w, Conn* c, const uint8_t* data, size_t n) noexcept nogil:
+    """False: more bytes are needed, or the peer was refused (closing)."""
+    cdef Detected found = detect(data, n)
+    if found == DETECT_MEMCACHE or found == DETECT_RESP:
+        c.protocol = <uint8_t> found
+        return True
+    if found == DETECT_BINARY:
+        refuse(w, c, REFUSED_BINARY, BINARY_LINE)
+    elif found == DETECT_HTTP:
+        refuse(w, c, REFUSED_HTTP, HTTP_LINE)
+    elif found != DETECT_MORE:
+        refuse(w, c, REFUSED_TLS, TLS_LINE)
+    return False
+
+
+cdef void execute(Worker* w, Conn* c, const uint8_t* data, size_t n) noexcept nogil:
+    """Execute what is whole in the n bytes at data, send the replies, keep the rest."""
+    cdef Context* x = &w.x
+    cdef Outcome outcome = <Outcome> 0
+    cdef size_t consumed = 0, need = 0
+    w.peer_full = False
+    w.parked_want = 0
+    w.batch_sent = 0
+    if c.protocol or known_protocol(w, c, data, n):
+        x.clock_in = CLOCK_EVERY
+        x.now_ms = store_now_ms(x.store)
+        gate_enter(w)
+        outcome = w.executors[c.protocol](x, c, data, n, &consumed, &need)
+        gate_leave(w)
+        count(x, BATCHES)
+    if not out_send(w, c):
+        if c.flags & GONE:
+            return
+        out_keep(w, c)
+    if outcome == CLOSE or c.closing:
+        c.closing = max(c.closing, <uint8_t> CLOSING_CLEAN)
+        kept_drop(w, c)
+        return
+    keep(w, c, data + consumed, n - consumed, 0 if outcome == BLOCKED else need)
+    if outcome == BLOCKED:
+        c.flags |= STOPPED
+        if c.tail != NULL:
+            count(x, BLOCKED_ON_PEER)
+        elif w.parked_want and not c.flags & GONE:
+            big_release(w)
+            park(w, c, QUEUE_PARKED_OUTPUT, w.parked_want)
+
+
+# Input
+
+cdef bint read_place(Worker* w, Conn* c, uint8_t** data, size_t* have, size_t* room) noexcept nogil:
+    """Where the next read goes: behind the kept bytes, in kept itself when that has room."""
+    cdef size_t wanted = 0
+    if c.need > SCRATCH_IN_BYTES:
+        wanted = c.need
+    elif c.kept_len > SCRATCH_IN_BYTES // 2 and c.kept_len == c.kept_cap:
+        wanted = <size_t> c.kept_cap * 2        # a request of unknown length
+    if wanted > c.kept_cap and not kept_grow(w, c, wanted):
+        return False
+    if c.kept_cap > c.kept_len:
+        data[0] = c.kept
+        room[0] = c.kept_cap - c.kept_len
+    else:
+        data[0] = w.scratch_in
+        room[0] = SCRATCH_IN_BYTES - c.kept_len
+        if c.kept_len:
+            memcpy(w.scratch_in, c.kept, c.kept_len)
+    have[0] = c.kept_len
+    return True
+
+
+cdef void read_once(Worker* w, Conn* c) noexcept nogil:
+    cdef uint8_t* data = NULL
+    cdef size_t have = 0, room = 0
+    cdef ssize_t n
+    if not read_place(w, c, &data, &have, &room):
+        return
+    histogram_record(w.waited, <uint64_t> w.now_ns - c.ready_ns, 1)
+    n = stream_read(c.fd, data + have, room)
+    count(&w.x, READS)
+    if n <= 0:
+        c.flags &= ~<uint32_t> READABLE
+        if n == STREAM_CLOSED:
+            c.flags |= GONE
+        elif n == 0:
+            c.flags |= ENDED
+            kept_drop(w, c)
+        return
+    if <size_t> n < room and not c.flags & ENDING:
+        c.flags &= ~<uint32_t> READABLE
+    c.bytes_in += <uint64_t> n
+    count_many(&w.x, BYTES_IN, <uint64_t> n)
+    progressed(w, c, <size_t> n)
+    have += <size_t> n
+    if data == c.kept:
+        c.kept_len = <uint32_t> have
+        if have < c.need:
+            return
+    execute(w, c, data, have)
+
+
+# The state machine
+
+cdef void settle(Worker* w, Conn* c) noexcept nogil:
+    """After every step: close, linger, come again, or wait for the next edge."""
+    if c.flags & GONE:
+        connection_close(w, c)
+        return
+    if c.tail != NULL:
+        return
+    if c.closing and not c.flags & LINGERING:
+        if c.closing == CLOSING_CLEAN and not c.flags & READABLE:
+            connection_close(w, c)
+            return
+        stream_finish_writing(c.fd)
+        c.flags |= LINGERING
+        c.held_ms = now_ms_of(w)
+    if c.flags & ENDED and not c.flags & STOPPED:
+        connection_close(w, c)
+    elif c.queue == QUEUE_NONE and c.flags & (READABLE | STOPPED):
+        list_add(w, c, QUEUE_READY)
+
+
+cdef void connection_run(Worker* w, Conn* c) noexcept nogil:
+    """One turn: at most one read and one batch."""
+    if c.queue == QUEUE_PARKED_INPUT or c.queue == QUEUE_PARKED_OUTPUT:
+        if c.flags & HUNG_UP:
+            connection_close(w, c)
+        return
+    list_remove(w, c)
+    if c.tail != NULL and not (c.flags & WRITABLE and tail_send(w, c)):
+        settle(w, c)
+        return
+    if c.flags & LINGERING:
+        linger(w, c)
+    elif c.flags & STOPPED:
+        c.flags &= ~<uint32_t> STOPPED
+        execute(w, c, c.kept, c.kept_len)
+    elif c.flags & READABLE and not c.closing:
+        read_once(w, c)
+    settle(w, c)
+
+
+cdef void connection_event(Worker* w, Conn* c, uint32_t events) noexcept nogil:
+    if events & <uint32_t> (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR):
+        if not c.flags & READABLE:
+            c.ready_ns = <uint64_t> w.event_ns
+        c.flags |= READABLE
+    if events & <uint32_t> (EPOLLRDHUP | EPOLLHUP | EPOLLERR):
+        c.flags |= ENDING
+    if events & <uint32_t> (EPOLLHUP | EPOLLERR):
+        c.flags |= HUNG_UP | WRITABLE
+    if events & <uint32_t> EPOLLOUT:
+        c.flags |= WRITABLE
+    connection_run(w, c)
