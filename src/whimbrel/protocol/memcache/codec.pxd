@@ -136,7 +136,7 @@ cdef struct McRequest:
     uint8_t error                   # McError: what to answer instead of executing; 0 is none
     bint noreply                    # `noreply`, or the quiet flag
     bint close                      # the connection can not go on after this
-    bint more                       # a retrieval whose line goes on after `keys`
+    bint more                       # a retrieval whose END is not due: its line goes on, or an error was answered
     bint started                    # a retrieval that is the continuation of an earlier piece
     Slice key                       # decoded
     Slice key_sent                  # as on the wire

@@ -224,9 +224,9 @@ cdef McStatus parse_whole_retrieval(
 cdef McStatus skip_line(const uint8_t* data, size_t n, McRequest* r, size_t* consumed) noexcept nogil:
     cdef const uint8_t* newline = find_newline(data, n)
     r.started = True
-    r.more = newline == NULL
-    r.state = pack_state(r.command, True, True, 0) if r.more else 0
-    consumed[0] = n if r.more else <size_t> (newline + 1 - data)
+    r.more = True
+    r.state = pack_state(r.command, True, True, 0) if newline == NULL else 0
+    consumed[0] = n if newline == NULL else <size_t> (newline + 1 - data)
     return MC_DONE if n else MC_MORE
 
 

@@ -69,6 +69,7 @@ def parse_stream(chunks, uint64_t max_value=1 << 20):
                 break
             left = left[consumed:]
             state = message.pop("state", 0)
+            message["more"] = bool(state)
             swallow = message.get("swallow", 0)
             _join(found, message)
             if message.get("close"):
@@ -79,7 +80,7 @@ def parse_stream(chunks, uint64_t max_value=1 << 20):
 def _join(found: list, message: dict) -> None:
     if message.pop("started", False):
         found[-1].setdefault("keys", []).extend(message.get("keys", []))
-        found[-1]["more"] = message.get("more", False)
+        found[-1]["more"] = message["more"]
         if message.get("error"):
             found[-1]["error"] = message["error"]
     else:
