@@ -1,7 +1,7 @@
 # One connection's life (connection.pyx), as the worker's loop drives it.
 
 from libc.stdint cimport uint32_t
-from whimbrel.server.session cimport Conn
+from whimbrel.server.contract cimport Conn
 from whimbrel.server.state cimport Worker
 
 cdef Conn* connection_open(Worker* w, int fd, bint unix_socket) noexcept nogil

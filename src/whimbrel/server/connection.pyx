@@ -34,7 +34,7 @@ from whimbrel.server.detect cimport (
 )
 from whimbrel.server.gate cimport gate_enter, gate_leave
 from whimbrel.server.replies cimport big_release, out_keep, out_send
-from whimbrel.server.session cimport BLOCKED, CLOCK_EVERY, CLOSE, Conn, Context, Outcome
+from whimbrel.server.contract cimport BLOCKED, CLOCK_EVERY, CLOSE, Conn, Context, Outcome
 from whimbrel.server.state cimport (
     ENDED, ENDING, GONE, HUNG_UP, KEPT_SLACK_BYTES, LINGERING, PROGRESS_BYTES, QUEUE_NONE, QUEUE_PARKED_INPUT,
     QUEUE_PARKED_OUTPUT, QUEUE_READY, READABLE, SCRATCH_IN_BYTES, SMALL_GRACE_MS, STOPPED, SWEEP_ENTRIES,

@@ -8,7 +8,7 @@
 
 from libc.stdint cimport uint64_t
 from whimbrel.base.atomic cimport load_relaxed64, store_relaxed64
-from whimbrel.server.session cimport Context
+from whimbrel.server.contract cimport Context
 
 cdef enum Counter:
     # the worker's own

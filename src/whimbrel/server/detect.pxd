@@ -9,7 +9,7 @@
 #   anything else     memcache: its errors are the readable ones
 
 from libc.stdint cimport uint8_t
-from libc.string cimport memchr
+from libc.string cimport memchr, memcmp
 
 cdef enum:
     FIRST_LINE_MAX = 2048   # bytes of an upper-case line that are waited for; a longer one is RESP's to refuse
@@ -25,16 +25,11 @@ cdef enum Detected:
 
 cdef inline bint is_http_line(const uint8_t* line, size_t n) noexcept nogil:
     """`line` (without its LF) ends in " HTTP/d" or " HTTP/d.d"."""
-    cdef const uint8_t* end = line + n
-    if n and end[-1] == 13:
-        end -= 1
-    if end - line >= 3 and end[-2] == 46:               # ".d"
-        end -= 2
-    if end - line < 7 or end[-1] < 48 or end[-1] > 57:
-        return False
-    end -= 7
-    return (end[0] == 32 and end[1] == 72 and end[2] == 84 and end[3] == 84 and end[4] == 80
-            and end[5] == 47)
+    if n and line[n - 1] == 13:
+        n -= 1
+    if n >= 9 and line[n - 2] == 46:                    # ".d"
+        n -= 2
+    return n >= 7 and memcmp(line + n - 7, b" HTTP/", 6) == 0 and 48 <= line[n - 1] <= 57
 
 
 cdef inline Detected detect(const uint8_t* data, size_t n) noexcept nogil:

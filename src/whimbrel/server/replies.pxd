@@ -1,6 +1,6 @@
 # Sending composed replies (replies.pyx); used by the session contract and by the connection.
 
-from whimbrel.server.session cimport Conn
+from whimbrel.server.contract cimport Conn
 from whimbrel.server.state cimport Worker
 
 cdef void out_reset(Worker* w) noexcept nogil

@@ -12,7 +12,7 @@ from whimbrel.base.clock cimport precise_ns
 from whimbrel.base.histogram cimport histogram_record
 from whimbrel.net.stream cimport STREAM_AGAIN, stream_write
 from whimbrel.server.counters cimport BYTES_OUT, CLOSED_NO_MEMORY, WRITES, count, count_many
-from whimbrel.server.session cimport Conn, Context
+from whimbrel.server.contract cimport Conn, Context
 from whimbrel.server.state cimport (
     GONE, SCRATCH_OUT_BYTES, WRITABLE, Worker, buffer_give, buffer_take, now_ms_of,
 )

@@ -17,7 +17,7 @@ from libc.stdlib cimport free, malloc
 from whimbrel.base.histogram cimport HistogramData
 from whimbrel.net.loop cimport Loop
 from whimbrel.server.counters cimport COUNTERS
-from whimbrel.server.session cimport Conn, ConnClosed, Context, Executor
+from whimbrel.server.contract cimport Conn, ConnClosed, Context, Executor
 
 cdef enum:
     SCRATCH_IN_BYTES = 32 * 1024    # a read: more only saves calls for deep pipelines, and thrashes L1

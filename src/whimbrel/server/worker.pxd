@@ -1,7 +1,7 @@
 # A worker thread's memory and its loop (worker.pyx).
 
 from libc.stdint cimport uint32_t, uint64_t
-from whimbrel.server.session cimport Conn, Settings
+from whimbrel.server.contract cimport Conn, Settings
 from whimbrel.server.state cimport Gate, Worker
 from whimbrel.store.store cimport Store
 

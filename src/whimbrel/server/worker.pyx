@@ -24,7 +24,7 @@ from whimbrel.server.counters cimport (
     CLOSED_IDLE, CLOSED_KILLED, CLOSED_SLOW_READER, CLOSED_STALLED_SENDER, MAINTENANCE_SLICES, count,
 )
 from whimbrel.server.replies cimport big_release, out_reset
-from whimbrel.server.session cimport COMMANDS_MAX, CLOCK_EVERY
+from whimbrel.server.contract cimport COMMANDS_MAX, CLOCK_EVERY
 from whimbrel.server.state cimport (
     BUSY_STRIDE, DRAIN_MS, GRACE_MS, LINGERING, LINGER_MS, MAINTAIN_STEPS, MESSAGES_AT_ONCE, MESSAGE_KILL,
     MESSAGE_OPEN, Account, Message, PARKED_TICK_MS, QUEUE_PARKED_INPUT, QUEUE_PARKED_OUTPUT, QUEUE_READY,
