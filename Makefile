@@ -54,7 +54,7 @@ lint: $(VENV)/.installed
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(VENV)/bin/cython-lint src
+	PATH="$(abspath $(VENV))/bin:$$PATH" cython-lint src   # it calls pycodestyle by name
 
 format: $(VENV)/.installed
 	$(PY) -m ruff check --fix .

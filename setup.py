@@ -12,9 +12,9 @@ import filecmp
 import os
 import shutil
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
-import Cython
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build import build
@@ -60,7 +60,7 @@ def recipe() -> str:
     """Everything besides the sources that a compiled module depends on."""
     compiler = os.environ.get("CC", "cc") if toolchain.has_compiler() else " ".join(toolchain.zig_command())
     flags = [os.environ.get(name, "") for name in ("CFLAGS", "CPPFLAGS", "LDFLAGS", "LDSHARED")]
-    parts = [sys.version, Cython.__version__, compiler, flags, COMPILE_ARGS[MODE], COMMON_ARGS, LINK_ARGS, DIRECTIVES]
+    parts = [sys.version, version("Cython"), compiler, flags, COMPILE_ARGS[MODE], COMMON_ARGS, LINK_ARGS, DIRECTIVES]
     return "\n".join(map(str, parts))
 
 
