@@ -168,7 +168,7 @@ cdef object contended():
 cdef class CacheCore:
     """Operations on one mapped region.  See whimbrel.Cache for what a caller uses."""
 
-    cdef StoreHandle handle
+    cdef readonly StoreHandle handle
     cdef Store* store               # NULL once closed
     cdef object codec               # None: the safe one; otherwise has encode(value) and decode(data)
     cdef uint32_t codec_flags

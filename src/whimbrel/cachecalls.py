@@ -1,0 +1,428 @@
+"""@cached: remember what a function returned, and compute each answer once at a time.
+
+Idea: the key is the function's name, a generation and the arguments as the safe codec writes them (1, 1.0 and
+True are three arguments; f(1, b=2) and f(1, 2) are one call).  The first caller who misses is the leader and
+computes; whoever asks for the same key meanwhile waits for the leader's answer:
+
+    leader returns      the answer is stored and given to all who wait; None is an answer like any other
+    leader raises       nothing is stored; all who wait raise the same exception, later callers try again
+    leader cancelled    (async, or a thread that is interrupted) one of those who wait becomes the leader
+    leader too slow     after `patience` seconds a waiter computes for itself
+    leader asks itself  a recursive call with the same key computes, as it would without @cached
+
+The generation is an item of its own, drawn at random: `cache_clear` draws another, so that what was stored is
+found no more and is evicted in time, in every process that shares the cache; and if the generation itself is
+evicted, a new one is drawn and nothing old can come back.
+Deliberately not: refreshing ahead of expiry; waiting across processes (each process may compute once).
+"""
+
+import asyncio
+import contextvars
+import functools
+import hashlib
+import inspect
+import os
+import secrets
+import threading
+import weakref
+from collections.abc import Callable, Coroutine, Iterable
+from types import TracebackType
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
+
+from whimbrel.base.errors import ItemTooLargeError, StoreFullError
+from whimbrel.cache import Cache
+from whimbrel.cachecodec import pack
+from whimbrel.cachecore import MISSING
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PATIENCE = 10.0  # seconds a caller waits for another's computation before it computes itself
+PLAIN_KEY_MAX = 200  # bytes of arguments kept as they are in a key; longer ones are hashed
+DIGEST_BYTES = 20  # 160 bits: two calls that share a key do not happen
+GENERATION_BYTES = 8
+
+KeyFunction = Callable[..., str | bytes]
+
+# Keys this thread or task is computing now: a child task or thread that was given the context counts too.
+_computing: contextvars.ContextVar[frozenset[bytes]] = contextvars.ContextVar("whimbrel_computing", default=frozenset())
+
+
+class CacheInfo(NamedTuple):
+    """What happened to calls in this process."""
+
+    hits: int
+    misses: int  # calls that computed
+    waits: int  # calls that got another call's answer
+    timeouts: int  # calls that lost patience and computed
+    uncacheable: int  # answers too large to store, or with no memory for them
+
+
+class CachedFunction(Protocol):
+    """What @cached adds to a function."""
+
+    __wrapped__: Callable[..., Any]
+    cache_info: Callable[[], CacheInfo]
+    cache_clear: Callable[[], None]
+    cache_key: KeyFunction
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class _Counts:
+    """Counters that threads share."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.numbers = dict.fromkeys(CacheInfo._fields, 0)
+
+    def add(self, name: str) -> None:
+        with self.lock:
+            self.numbers[name] += 1
+
+    def info(self) -> CacheInfo:
+        with self.lock:
+            return CacheInfo(**self.numbers)
+
+
+# ---- keys ----------------------------------------------------------------------------------------------
+
+
+def _stable_name(function: Callable[..., Any], cache: Cache) -> str:
+    """A name that only this function has: two closures of one factory do not share answers."""
+    name = f"{function.__module__}.{function.__qualname__}"
+    count = cache._names[name] = cache._names.get(name, 0) + 1
+    return name if count == 1 else f"{name}#{count}"
+
+
+def _plain(value: object) -> object:
+    """An argument as it enters the key: objects may say what they are by __cache_key__()."""
+    describe = getattr(type(value), "__cache_key__", None)
+    return value if describe is None else (type(value).__qualname__, describe(value))
+
+
+class _Keys:
+    """From a call's arguments to its key."""
+
+    def __init__(
+        self, function: Callable[..., Any], cache: Cache, name: str, key: KeyFunction | None, ignore: frozenset[str]
+    ) -> None:
+        self.cache = cache
+        self.function = function
+        self.key = key
+        self.ignore = ignore
+        self.name = name.encode()
+        self.generation_key = b"gen\0" + self.name
+        self.signature = inspect.signature(function)
+        unknown = ignore - set(self.signature.parameters)
+        if unknown:
+            raise ValueError(f"ignore names {sorted(unknown)}, which {function.__qualname__}() does not take")
+        kinds = {parameter.kind for parameter in self.signature.parameters.values()}
+        simple = kinds <= {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
+        # this many positional arguments and no others need no binding: they are in order and complete
+        self.simple_count = len(self.signature.parameters) if simple and not ignore else -1
+
+    def generation(self) -> bytes:
+        """The current generation; drawn when there is none."""
+        found = self.cache.get(self.generation_key)
+        if found is None:
+            found = self.cache.setdefault(self.generation_key, secrets.token_bytes(GENERATION_BYTES), None)
+        return cast(bytes, found)
+
+    def clear(self) -> None:
+        """Draw another generation."""
+        self.cache.set(self.generation_key, secrets.token_bytes(GENERATION_BYTES), None)
+
+    def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+        """The arguments as bytes, equal for equal calls."""
+        if self.key is not None:
+            given = self.key(*args, **kwargs)
+            if not isinstance(given, (str, bytes)):
+                raise TypeError(f"key= returned {type(given).__name__}, not str or bytes")
+            return pack(given)
+        if len(args) == self.simple_count and not kwargs:
+            return self._pack(args)
+        bound = self.signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return self._pack(tuple(self._bound_values(bound.arguments)))
+
+    def _bound_values(self, arguments: dict[str, Any]) -> Iterable[Any]:
+        for name, value in arguments.items():
+            if name in self.ignore:
+                continue
+            if self.signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+                yield {key: _plain(value[key]) for key in sorted(value)}
+            elif self.signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL:
+                yield tuple(map(_plain, value))
+            else:
+                yield value
+
+    def _pack(self, values: tuple[Any, ...]) -> bytes:
+        try:
+            return pack(tuple(map(_plain, values)))
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"an argument of {self.function.__qualname__}() cannot be part of a cache key ({error}); "
+                "give @cached key= or ignore=, or the argument's class a __cache_key__()"
+            ) from None
+
+    def of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+        """The key of a call."""
+        arguments = self.arguments(args, kwargs)
+        if len(arguments) > PLAIN_KEY_MAX:
+            arguments = b"#" + hashlib.blake2b(arguments, digest_size=DIGEST_BYTES).digest()
+        return self.generation() + self.name + b"\0" + arguments
+
+
+# ---- flights: computations others may wait for ----------------------------------------------------------
+
+
+class _Flight:
+    """One computation by a thread."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.value: Any = MISSING  # MISSING and no error: abandoned, somebody else is to compute
+        self.error: Exception | None = None
+        self.trace: TracebackType | None = None
+
+    def outcome(self) -> Any:
+        """The leader's answer, or its exception; with the leader's traceback, not the waiters' one after another."""
+        if self.error is not None:
+            raise self.error.with_traceback(self.trace)
+        return self.value
+
+
+class _Caller:
+    """What the sync and the async wrapper share."""
+
+    def __init__(self, cache: Cache, keys: _Keys, ttl: Any, patience: float) -> None:
+        self.cache = cache
+        self.keys = keys
+        self.ttl = ttl
+        self.patience = patience
+        self.counts = _Counts()
+
+    def store(self, key: bytes, value: Any) -> None:
+        """Keep an answer; one that does not fit is still an answer."""
+        try:
+            self.cache.set(key, value, self.ttl)
+        except (ItemTooLargeError, StoreFullError):
+            self.counts.add("uncacheable")
+
+
+    def own_copy(self, key: bytes, value: Any) -> Any:
+        """An answer that is nobody else's object, as every hit is; the leader's where it could not be stored."""
+        return self.cache.get(key, value)
+
+
+class _ThreadCaller(_Caller):
+    """Single flight among threads."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._forget_flights()
+        _forkable.add(self)
+
+    def _forget_flights(self) -> None:
+        # in a forked child the threads that were computing do not exist, and the lock may have been held
+        self.lock = threading.Lock()
+        self.flights: dict[bytes, _Flight] = {}
+        self.counts.lock = threading.Lock()
+
+    def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        key = self.keys.of(args, kwargs)
+        while True:
+            value = self.cache.get(key, MISSING)
+            if value is not MISSING:
+                self.counts.add("hits")
+                return value
+            if key in _computing.get():
+                self.counts.add("misses")
+                return function(*args, **kwargs)
+            with self.lock:
+                flight = self.flights.get(key)
+                if flight is None:
+                    mine = self.flights[key] = _Flight()
+            if flight is None:
+                return self.lead(key, mine, function, args, kwargs)
+            if not flight.done.wait(self.patience):
+                self.counts.add("timeouts")
+                return self.compute(key, function, args, kwargs)
+            if flight.value is not MISSING or flight.error is not None:
+                self.counts.add("waits")
+                return self.own_copy(key, flight.outcome())
+
+    def compute(self, key: bytes, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        self.counts.add("misses")
+        token = _computing.set(_computing.get() | {key})
+        try:
+            value = function(*args, **kwargs)
+        finally:
+            _computing.reset(token)
+        self.store(key, value)
+        return value
+
+    def lead(
+        self, key: bytes, flight: _Flight, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        try:
+            # between our miss and our flight another leader may have landed
+            value = self.cache.get(key, MISSING)
+            if value is MISSING:
+                value = self.compute(key, function, args, kwargs)
+            flight.value = value
+            return value
+        except Exception as error:
+            flight.error, flight.trace = error, error.__traceback__
+            raise
+        finally:
+            with self.lock:
+                if self.flights.get(key) is flight:
+                    del self.flights[key]
+            flight.done.set()
+
+
+_forkable: "weakref.WeakSet[_ThreadCaller]" = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for caller in list(_forkable):
+        caller._forget_flights()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+class _TaskCaller(_Caller):
+    """Single flight among the tasks of each event loop."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.flights: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bytes, asyncio.Future[Any]]] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    async def call(
+        self, function: Callable[..., Coroutine[Any, Any, Any]], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        key = self.keys.of(args, kwargs)
+        loop = asyncio.get_running_loop()
+        flights = self.flights.setdefault(loop, {})
+        while True:
+            value = self.cache.get(key, MISSING)
+            if value is not MISSING:
+                self.counts.add("hits")
+                return value
+            if key in _computing.get():
+                self.counts.add("misses")
+                return await function(*args, **kwargs)
+            flight = flights.get(key)
+            if flight is None:
+                flights[key] = loop.create_future()
+                return await self.lead(key, flights, function, args, kwargs)
+            done, _pending = await asyncio.wait([flight], timeout=self.patience)
+            if not done:
+                self.counts.add("timeouts")
+                return await self.compute(key, function, args, kwargs)
+            if not flight.cancelled():
+                self.counts.add("waits")
+                return self.own_copy(key, flight.result())
+
+    async def compute(
+        self,
+        key: bytes,
+        function: Callable[..., Coroutine[Any, Any, Any]],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        self.counts.add("misses")
+        token = _computing.set(_computing.get() | {key})
+        try:
+            value = await function(*args, **kwargs)
+        finally:
+            _computing.reset(token)
+        self.store(key, value)
+        return value
+
+    async def lead(
+        self,
+        key: bytes,
+        flights: dict[bytes, asyncio.Future[Any]],
+        function: Callable[..., Coroutine[Any, Any, Any]],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        flight = flights[key]
+        try:
+            value = await self.compute(key, function, args, kwargs)
+            flight.set_result(value)
+            return value
+        except Exception as error:
+            flight.set_exception(error)
+            flight.exception()  # seen: that nobody waited is no error of its own
+            raise
+        finally:
+            del flights[key]
+            if not flight.done():  # we were cancelled: one of those who wait is the next leader
+                flight.cancel()
+
+
+# ---- the decorator -------------------------------------------------------------------------------------
+
+
+def cached(
+    cache: Cache,
+    *,
+    ttl: float | None = MISSING,
+    key: KeyFunction | None = None,
+    name: str | None = None,
+    ignore: Iterable[str] = (),
+    patience: float = PATIENCE,
+) -> Callable[[F], F]:
+    """Decorate a function or coroutine function: its answers live in `cache`.
+
+    ttl       seconds an answer lives; None: until evicted; left out: the cache's default
+    key       from the call's arguments to what tells calls apart (str or bytes), instead of the arguments
+    name      what the answers are stored under; by default the function's module and qualified name, and a
+              number where that is taken.  The same name on purpose makes two functions share answers.
+    ignore    names of parameters that are no part of the key, such as "self"
+    patience  seconds to wait for another caller's computation of the same key before computing as well
+
+    Adds cache_info(), cache_clear(), cache_key(*args, **kwargs) and __wrapped__.
+    """
+    if not patience >= 0:
+        raise ValueError(f"patience={patience!r} is not allowed: expected 0 or more seconds")
+
+    def decorate(function: F) -> F:
+        if not callable(function) or inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TypeError("@cached is for functions and coroutine functions: a generator cannot be stored")
+        stored_as = name if name is not None else _stable_name(function, cache)
+        keys = _Keys(function, cache, stored_as, key, frozenset(ignore))
+        return cast(F, _wrapped(function, cache, keys, ttl, patience))
+
+    return decorate
+
+
+def _wrapped(function: Callable[..., Any], cache: Cache, keys: _Keys, ttl: Any, patience: float) -> CachedFunction:
+    caller: _ThreadCaller | _TaskCaller
+    wrapper: Any
+    if inspect.iscoroutinefunction(function):
+        tasks = caller = _TaskCaller(cache, keys, ttl, patience)
+
+        @functools.wraps(function)
+        async def call_async(*args: Any, **kwargs: Any) -> Any:
+            return await tasks.call(function, args, kwargs)
+
+        wrapper = call_async
+    else:
+        threads = caller = _ThreadCaller(cache, keys, ttl, patience)
+
+        @functools.wraps(function)
+        def call_sync(*args: Any, **kwargs: Any) -> Any:
+            return threads.call(function, args, kwargs)
+
+        wrapper = call_sync
+    wrapper.cache_info = caller.counts.info
+    wrapper.cache_clear = keys.clear
+    wrapper.cache_key = lambda *args, **kwargs: keys.of(args, kwargs)
+    return cast(CachedFunction, wrapper)
