@@ -40,7 +40,7 @@ def test_the_invariant_holds_for_some_mutations(name: str) -> None:
 
 
 def test_a_corpus_belongs_to_a_target() -> None:
-    assert {path.name for path in (run.HERE / "corpus").iterdir() if path.is_dir()} <= set(run.target_names())
+    assert {path.name for path in (run.HERE / "corpus").glob("*") if path.is_dir()} <= set(run.target_names())
 
 
 # ---- the runner itself ----------------------------------------------------------------------------------

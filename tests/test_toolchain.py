@@ -1,6 +1,7 @@
 """The build's choice of compiler, and that the trees of the build are kept apart."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,10 +64,34 @@ def test_zig_is_told_what_its_defaults_would_get_wrong() -> None:
 
 def test_the_hooks_ask_for_the_compiler(tmp_path: Path) -> None:
     code = "import backend; print(backend.get_requires_for_build_wheel(), backend.get_requires_for_build_editable())"
-    environ = {**os.environ, "PATH": str(tmp_path), "PYTHONPATH": str(ROOT / "tools"), "WHIMBREL_ONLY": "none"}
+    environ = {**os.environ, "PATH": str(tmp_path), "PYTHONPATH": str(ROOT / "tools")}
+    environ |= {"WHIMBREL_ONLY": "none", "WHIMBREL_BUILD": "release"}
     environ.pop("CC", None)
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environ, capture_output=True, text=True)
     assert done.stdout.count(toolchain.ZIG_REQUIREMENT) == 2, done.stderr
+
+
+OVERFLOW = """
+#include <stdlib.h>
+char last(long i) { char *p = malloc(8); p[0] = 1; char c = p[i]; free(p); return c; }
+int twice(int i) { return i * 2; }
+"""
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc and its sanitizer runtimes")
+@pytest.mark.parametrize(
+    ("call", "report"),
+    [("last(0)", ""), ("last(8)", "heap-buffer-overflow"), ("twice(2147483647)", "signed integer overflow")],
+)
+def test_the_sanitizer_pass_ends_a_process_that(call: str, report: str, tmp_path: Path) -> None:
+    (tmp_path / "a.c").write_text(OVERFLOW)
+    flags = ["-shared", "-fPIC", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+    subprocess.run(["gcc", *flags, "-o", tmp_path / "a.so", tmp_path / "a.c"], check=True)
+    command = [ROOT / "tools" / "sanitized", sys.executable, "-c", f"import ctypes; ctypes.CDLL('./a.so').{call}"]
+    environ = {**os.environ, "CC": "gcc"}
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
+    assert (done.returncode == 0) == (report == ""), done.stderr
+    assert report in done.stderr
 
 
 @pytest.mark.parametrize("mode", ["fast", ""])
