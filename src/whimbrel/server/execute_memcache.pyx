@@ -13,8 +13,9 @@ from whimbrel.protocol.memcache.codec cimport (
     MC_ADD, MC_APPEND, MC_CAS, MC_DECR, MC_DELETE, MC_DONE, MC_FLUSH_ALL, MC_GAT, MC_GATS, MC_GET, MC_GETS, MC_INCR,
     MC_META_DEBUG, MC_META_GET, MC_META_SET, MC_NOOP, MC_PREPEND, MC_QUIT, MC_REPLACE, MC_SET, MC_STATS, MC_TOUCH,
     MC_VERBOSITY, MC_VERSION, ME_ERROR, ME_TOO_LARGE, MR_NOT_FOUND, MR_NUMBER, MR_OK, MR_TOUCHED, McRequest, mc_is_retrieval,
-    mc_next_word, mc_parse_request, mc_put_value_line, mc_reply_word, mc_resume_state,
+    mc_parse_request, mc_put_value_line, mc_reply_word, mc_resume_state,
 )
+from whimbrel.protocol.memcache.words cimport mc_next_word
 from whimbrel.server.counters cimport (
     MC_CMD_FLUSH, MC_CMD_GET, MC_CMD_TOUCH, MC_GET_HITS, MC_GET_MISSES, MC_STORE_TOO_LARGE, MC_TOUCH_HITS, MC_TOUCH_MISSES,
     count, count_many,

@@ -5,8 +5,9 @@ from libc.string cimport memset
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.memcache.codec cimport (
     ME_NO_MEMORY, ME_NO_MEMORY_STORING, ME_NOT_NUMERIC, ME_TOO_LARGE, MR_DELETED, MR_EXISTS, MR_NOT_FOUND,
-    MR_NOT_STORED, MR_NUMBER, MR_STORED, MR_TOUCHED, mc_parse_u64,
+    MR_NOT_STORED, MR_NUMBER, MR_STORED, MR_TOUCHED,
 )
+from whimbrel.protocol.memcache.words cimport read_u64
 from whimbrel.server.counters cimport (
     MC_CAS_BADVAL, MC_CAS_HITS, MC_CAS_MISSES, MC_CMD_SET, MC_DECR_HITS, MC_DECR_MISSES, MC_DELETE_HITS,
     MC_DELETE_MISSES, MC_INCR_HITS, MC_INCR_MISSES, MC_STORE_NO_MEMORY, MC_STORE_TOO_LARGE, count,
@@ -177,7 +178,7 @@ cdef bint value_as_number(Context* x, const View* v, uint64_t* number) noexcept 
         n -= 1
     while first < n and (text[first] == 32 or 9 <= text[first] <= 13):
         first += 1
-    return mc_parse_u64(slice_of(&text[first], n - first), number)
+    return read_u64(slice_of(&text[first], n - first), number)
 
 
 cdef size_t digits_of(uint64_t number, uint8_t* text) noexcept nogil:

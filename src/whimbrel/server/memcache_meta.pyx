@@ -11,9 +11,9 @@ from whimbrel.base.buffer cimport Writer, put_byte, put_bytes, put_i64, put_slic
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.memcache.codec cimport (
     MC_META_ARITHMETIC, MC_META_DEBUG, MC_META_DELETE, MC_META_GET, ME_NO_MEMORY, MR_EN, MR_EX, MR_EXISTS, MR_HD,
-    MR_NF, MR_NOT_FOUND, MR_NOT_STORED, MR_NS, MR_NUMBER, MR_STORED, McRequest, mc_error_line, mc_has, mc_next_word,
-    mc_reply_word,
+    MR_NF, MR_NOT_FOUND, MR_NOT_STORED, MR_NS, MR_NUMBER, MR_STORED, McRequest, mc_error_line, mc_has, mc_reply_word,
 )
+from whimbrel.protocol.memcache.words cimport mc_next_word
 from whimbrel.server.counters cimport (
     MC_BAD_REQUESTS, MC_CMD_GET, MC_CMD_META, MC_CMD_TOUCH, MC_DELETE_HITS, MC_DELETE_MISSES, MC_GET_HITS,
     MC_GET_MISSES, MC_TOUCH_HITS, MC_TOUCH_MISSES, count,

@@ -1,11 +1,12 @@
-# Words of a line and what they may mean: numbers, base64.  All inline, all on borrowed bytes.
+# Lines, their words, and what a word may mean: numbers, base64.  All inline, all on borrowed bytes.
 #
 # Numbers are read as the original reads them: an optional plus (a minus where a sign makes sense), at least one
 # digit, nothing behind, no overflow of 64 bits.
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memcmp
-from whimbrel.base.slice cimport Slice
+from libc.string cimport memchr, memcmp
+from whimbrel.base.slice cimport Slice, slice_of
+from whimbrel.protocol.memcache.messages cimport MC_TOKENS_MAX
 
 cdef enum:
     TEN_TIMES_FITS = 1844674407370955161    # the largest number that can be followed by one more digit, some of them
@@ -76,3 +77,40 @@ cdef inline size_t base64_decode(Slice s, uint8_t* out) noexcept nogil:
         out[written + 2] = <uint8_t> group
         written += 3
     return written - padding
+
+cdef inline bint mc_next_word(const uint8_t** at, const uint8_t* end, Slice* word) noexcept nogil:
+    """The next run of bytes that are not spaces; False at the end."""
+    cdef const uint8_t* p = at[0]
+    while p < end and p[0] == 32:
+        p += 1
+    word.ptr = p
+    while p < end and p[0] != 32:
+        p += 1
+    word.len = <size_t> (p - word.ptr)
+    at[0] = p
+    return word.len != 0
+
+cdef struct Words:
+    int count                   # at most MC_TOKENS_MAX; more words than that are not told apart
+    Slice at[MC_TOKENS_MAX + 1]
+
+cdef inline void split(const uint8_t* p, const uint8_t* end, Words* words) noexcept nogil:
+    words.count = 0
+    while words.count < MC_TOKENS_MAX and mc_next_word(&p, end, &words.at[words.count]):
+        words.count += 1
+
+cdef inline const uint8_t* find_newline(const uint8_t* p, size_t n) noexcept nogil:
+    return <const uint8_t*> memchr(p, 10, n)
+
+cdef inline const uint8_t* line_end(const uint8_t* line, const uint8_t* newline) noexcept nogil:
+    """Where the text of a line ends: before its newline, and before one carriage return if there is one."""
+    if newline - line > 1 and (newline - 1)[0] == 13:
+        return newline - 1
+    return newline
+
+cdef inline Slice behind(Slice word, const uint8_t* end) noexcept nogil:
+    """All that follows a word on its line, without the spaces between."""
+    cdef const uint8_t* p = word.ptr + word.len
+    while p < end and p[0] == 32:
+        p += 1
+    return slice_of(p, <size_t> (end - p))
