@@ -26,7 +26,7 @@ cdef dict dict_of_request(const McRequest* r):
         "command": NAMES[r.command] if r.command < len(NAMES) else "",
         "error": text_of(mc_error_line(r.error)),
         "noreply": bool(r.noreply), "close": bool(r.close), "more": bool(r.more), "started": bool(r.started),
-        "key": text_of(r.key), "key_sent": text_of(r.key_sent), "keys": text_of(r.keys).split(),
+        "key": text_of(r.key), "key_sent": text_of(r.key_sent), "keys": [key for key in text_of(r.keys).split(b" ") if key],
         "options": text_of(r.options), "value": text_of(r.value), "swallow": r.swallow, "state": r.state,
         "exptime": r.exptime, "vivify": r.vivify, "recache": r.recache, "cas": r.cas, "new_cas": r.new_cas,
         "delta": r.delta, "initial": r.initial, "client_flags": r.client_flags,
