@@ -16,16 +16,16 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def serve_options() -> str:
     from whimbrel.base.options import docs_table
-    from whimbrel.server.options import OPTIONS
+    from whimbrel.server.options import ROWS
 
-    return docs_table(OPTIONS)
+    return docs_table(ROWS)
 
 
 def serve_metrics() -> str:
     from whimbrel.base.metrics import docs_table
-    from whimbrel.server.metrics import METRICS
+    from whimbrel.server.metrics import ROWS
 
-    return docs_table(METRICS)
+    return docs_table(ROWS)
 
 
 TABLES: tuple[tuple[str, str, Callable[[], str]], ...] = (
