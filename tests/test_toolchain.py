@@ -87,7 +87,7 @@ def test_the_sanitizer_pass_ends_a_process_that(call: str, report: str, tmp_path
     (tmp_path / "a.c").write_text(OVERFLOW)
     flags = ["-shared", "-fPIC", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
     subprocess.run(["gcc", *flags, "-o", tmp_path / "a.so", tmp_path / "a.c"], check=True)
-    command = [ROOT / "tools" / "sanitized", sys.executable, "-c", f"import ctypes; ctypes.CDLL('./a.so').{call}"]
+    command = [str(ROOT / "tools" / "sanitized"), sys.executable, "-c", f"import ctypes; ctypes.CDLL('./a.so').{call}"]
     environ = {**os.environ, "CC": "gcc"}
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
     assert (done.returncode == 0) == (report == ""), done.stderr
