@@ -1,0 +1,55 @@
+"""The `whimbrel` command: which program, and one line for whatever stops it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from whimbrel.base.errors import UsageError, WhimbrelError
+from whimbrel.base.options import HelpRequested
+
+# name -> module with main(argv) -> exit code, and what it is; imported only when asked for
+PROGRAMS = {
+    "serve": ("whimbrel.server.main", "a cache server for memcached and Redis clients"),
+    "bench": ("whimbrel.bench.main", "a load client for cache servers"),
+}
+
+
+def own_version() -> str:
+    try:
+        return version("whimbrel")
+    except PackageNotFoundError:  # run from a source tree
+        return "0 (not installed)"
+
+
+def usage() -> str:
+    lines = ["usage: whimbrel PROGRAM [options]   (whimbrel PROGRAM --help lists them)", ""]
+    lines += [f"  {name:<8} {sentence}" for name, (_, sentence) in PROGRAMS.items()]
+    return "\n".join([*lines, "  --version"])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code: 0, 1 for a failure, 2 for a wrong request."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["--version"]:
+        print(f"whimbrel {own_version()}")
+        return 0
+    if not arguments or arguments[0] in ("--help", "-h", "help"):
+        print(usage())
+        return 0 if arguments else 2
+    try:
+        if arguments[0] not in PROGRAMS:
+            raise UsageError(f"{arguments[0]!r} is not one of {', '.join(PROGRAMS)}")
+        return int(importlib.import_module(PROGRAMS[arguments[0]][0]).main(arguments[1:]))
+    except HelpRequested as page:
+        print(page)
+        return 0
+    except WhimbrelError as error:
+        print(f"whimbrel: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
