@@ -117,11 +117,12 @@ cdef class Wire:
         """Executes all that is whole, and returns all replies."""
         cdef list replies = []
         cdef Outcome outcome
-        self.kept += data
+        self.kept = b"" if self.closed else self.kept + data
         while len(self.kept) >= max(self.need, 1) and not self.closed:
             outcome = self.step(replies)
             if outcome == CLOSE:
                 self.close()
+                self.kept = b""
             elif outcome != BLOCKED:
                 break
         return b"".join(replies)

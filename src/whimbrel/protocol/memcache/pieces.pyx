@@ -66,7 +66,7 @@ cdef McStatus parse_piece(
     cdef const uint8_t* end
     cdef const uint8_t* p = data
     cdef Slice word
-    cdef bint keyed = state & STATE_KEYED
+    cdef bint keyed = (state & STATE_KEYED) != 0
     r.started = True
     r.exptime = <int64_t> state >> STATE_EXPTIME_SHIFT
     end = data + whole_words(data, n) if newline == NULL else line_end(data, newline)
