@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from whimbrel.base.errors import ClosedError, CodecError, ItemTooLargeError
@@ -26,7 +26,9 @@ def test_text_and_bytes_are_two_keys(cache):
     assert set(cache) == {"k", b"k"}
 
 
-@pytest.mark.parametrize("key", ["", b"", "\0", "é" * 100, b"\xff\xff", "x" * KEY_BYTES_MAX, b"x" * (KEY_BYTES_MAX - 1)])
+@pytest.mark.parametrize(
+    "key", ["", b"", "\0", "é" * 100, b"\xff\xff", "x" * KEY_BYTES_MAX, b"x" * (KEY_BYTES_MAX - 1)]
+)
 def test_keys_come_back_as_they_were(cache, key):
     cache[key] = 1
     assert cache[key] == 1
@@ -157,6 +159,8 @@ def test_setdefault_stores_what_it_returns(cache):
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 100_000), st.integers(0, 3))
+@example(4350, 0)
+@example(1, 2)
 def test_an_item_lives_exactly_its_milliseconds(ttl_ms, how):
     with Cache("1MiB") as cache:
         before = cache.handle.now_ms()
@@ -169,7 +173,11 @@ def test_an_item_lives_exactly_its_milliseconds(ttl_ms, how):
             cache.touch("k", ttl=ttl_ms / 1000)
         else:
             cache.incr("k", default=0, ttl=ttl_ms / 1000)
-        expire_ms = cache.handle.lookup(b"k")["expire_ms"]
+        item = cache.handle.lookup(b"k")
+        if item is None:  # the shortest may be over by now
+            assert cache.handle.now_ms() >= before + ttl_ms
+            return
+        expire_ms = item["expire_ms"]
         assert before + ttl_ms <= expire_ms <= cache.handle.now_ms() + ttl_ms
         # the clock runs on by itself: leave it a margin before, and none after
         cache.handle.advance(expire_ms - cache.handle.now_ms() - 500 if ttl_ms > 1000 else 0)
@@ -255,7 +263,7 @@ def test_closing_while_others_copy_large_values_is_safe():
         cache = Cache("16MiB")
         cache["k"] = b"x" * 900_000
         started = threading.Barrier(4)
-        outcomes = []
+        outcomes: list[str] = []
 
         def work(cache=cache, started=started, outcomes=outcomes):
             started.wait()
@@ -281,4 +289,4 @@ def test_closing_while_others_copy_large_values_is_safe():
 
 def test_a_core_needs_a_handle():
     with pytest.raises(TypeError):
-        CacheCore(None)
+        CacheCore(None)  # type: ignore[arg-type]

@@ -15,15 +15,14 @@ Deliberately not: a promise that an item stays (memory is bounded), order, refer
 """
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from types import EllipsisType, TracebackType
+from typing import Any, Protocol, Self
 
 from whimbrel.base.options import parse_size
 from whimbrel.cachecore import CODEC_FLAGS, MISSING, CacheCore
 from whimbrel.store.store import StoreHandle
 
 Key = str | bytes
-T = TypeVar("T")
 
 MEMORY_MIN = 1 << 20  # bytes: less than a few segments and a table is no cache
 MAX_ITEM_DEFAULT = 1 << 20  # bytes: what memcached takes
@@ -119,7 +118,7 @@ class Cache(CacheCore, MutableMapping[Key, Any]):
         codec: str | Codec = "safe",
         eviction: str = "s3fifo",
         max_item: int | str = MAX_ITEM_DEFAULT,
-    ) -> "Cache":
+    ) -> Self:
         """Map the region; ValueError names an argument that cannot be."""
         if ttl is not None and not ttl > 0:
             raise ValueError(f"ttl={ttl!r} is not allowed: expected seconds above 0, or None")
@@ -129,7 +128,7 @@ class Cache(CacheCore, MutableMapping[Key, Any]):
             max_item_bytes=_size_of("max_item", max_item, 1),
             eviction=eviction,
         )
-        cache: Cache = super().__new__(cls, handle, chosen, CODEC_FLAGS + (chosen.flags if chosen else 0), ttl)
+        cache: Self = super().__new__(cls, handle, chosen, CODEC_FLAGS + (chosen.flags if chosen else 0), ttl)
         cache._names = {}
         return cache
 
@@ -143,7 +142,9 @@ class Cache(CacheCore, MutableMapping[Key, Any]):
         found = ((key, get(key, MISSING)) for key in keys)
         return {key: value for key, value in found if value is not MISSING}
 
-    def set_many(self, items: Mapping[Key, Any] | Iterable[tuple[Key, Any]], ttl: Any = MISSING) -> None:
+    def set_many(
+        self, items: Mapping[Key, Any] | Iterable[tuple[Key, Any]], ttl: float | EllipsisType | None = ...
+    ) -> None:
         """`set` each; what was set before an error stays set."""
         for key, value in items.items() if isinstance(items, Mapping) else items:
             self.set(key, value, ttl)
@@ -177,7 +178,7 @@ class Cache(CacheCore, MutableMapping[Key, Any]):
 
     # ---- life ------------------------------------------------------------------------------------------
 
-    def __enter__(self) -> "Cache":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

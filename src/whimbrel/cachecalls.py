@@ -26,15 +26,16 @@ import secrets
 import threading
 import weakref
 from collections.abc import Callable, Coroutine, Iterable
-from types import TracebackType
-from typing import Any, NamedTuple, Protocol, TypeVar, cast
+from types import EllipsisType, TracebackType
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
 from whimbrel.base.errors import ItemTooLargeError, StoreFullError
 from whimbrel.cache import Cache
 from whimbrel.cachecodec import pack
 from whimbrel.cachecore import MISSING
 
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
 
 PATIENCE = 10.0  # seconds a caller waits for another's computation before it computes itself
 PLAIN_KEY_MAX = 200  # bytes of arguments kept as they are in a key; longer ones are hashed
@@ -57,15 +58,20 @@ class CacheInfo(NamedTuple):
     uncacheable: int  # answers too large to store, or with no memory for them
 
 
-class CachedFunction(Protocol):
-    """What @cached adds to a function."""
+class CachedFunction(Protocol[P, R_co]):
+    """What @cached makes of a function: the function, and how to see and forget its answers."""
 
+    __name__: str
     __wrapped__: Callable[..., Any]
     cache_info: Callable[[], CacheInfo]
     cache_clear: Callable[[], None]
-    cache_key: KeyFunction
+    cache_key: Callable[..., bytes]
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """The function's answer, remembered or computed."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> "CachedFunction[..., R_co]":
+        """A function in a class is a method."""
 
 
 class _Counts:
@@ -195,7 +201,7 @@ class _Flight:
 class _Caller:
     """What the sync and the async wrapper share."""
 
-    def __init__(self, cache: Cache, keys: _Keys, ttl: Any, patience: float) -> None:
+    def __init__(self, cache: Cache, keys: _Keys, ttl: float | EllipsisType | None, patience: float) -> None:
         self.cache = cache
         self.keys = keys
         self.ttl = ttl
@@ -208,7 +214,6 @@ class _Caller:
             self.cache.set(key, value, self.ttl)
         except (ItemTooLargeError, StoreFullError):
             self.counts.add("uncacheable")
-
 
     def own_copy(self, key: bytes, value: Any) -> Any:
         """An answer that is nobody else's object, as every hit is; the leader's where it could not be stored."""
@@ -373,12 +378,12 @@ class _TaskCaller(_Caller):
 def cached(
     cache: Cache,
     *,
-    ttl: float | None = MISSING,
+    ttl: float | EllipsisType | None = ...,
     key: KeyFunction | None = None,
     name: str | None = None,
     ignore: Iterable[str] = (),
     patience: float = PATIENCE,
-) -> Callable[[F], F]:
+) -> Callable[[Callable[P, R_co]], CachedFunction[P, R_co]]:
     """Decorate a function or coroutine function: its answers live in `cache`.
 
     ttl       seconds an answer lives; None: until evicted; left out: the cache's default
@@ -393,17 +398,19 @@ def cached(
     if not patience >= 0:
         raise ValueError(f"patience={patience!r} is not allowed: expected 0 or more seconds")
 
-    def decorate(function: F) -> F:
+    def decorate(function: Callable[P, R_co]) -> CachedFunction[P, R_co]:
         if not callable(function) or inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError("@cached is for functions and coroutine functions: a generator cannot be stored")
         stored_as = name if name is not None else _stable_name(function, cache)
         keys = _Keys(function, cache, stored_as, key, frozenset(ignore))
-        return cast(F, _wrapped(function, cache, keys, ttl, patience))
+        return cast(CachedFunction[P, R_co], _wrapped(function, cache, keys, ttl, patience))
 
     return decorate
 
 
-def _wrapped(function: Callable[..., Any], cache: Cache, keys: _Keys, ttl: Any, patience: float) -> CachedFunction:
+def _wrapped(
+    function: Callable[..., Any], cache: Cache, keys: _Keys, ttl: float | EllipsisType | None, patience: float
+) -> Any:
     caller: _ThreadCaller | _TaskCaller
     wrapper: Any
     if inspect.iscoroutinefunction(function):
@@ -425,4 +432,4 @@ def _wrapped(function: Callable[..., Any], cache: Cache, keys: _Keys, ttl: Any, 
     wrapper.cache_info = caller.counts.info
     wrapper.cache_clear = keys.clear
     wrapper.cache_key = lambda *args, **kwargs: keys.of(args, kwargs)
-    return cast(CachedFunction, wrapper)
+    return wrapper

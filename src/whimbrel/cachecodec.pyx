@@ -321,17 +321,17 @@ cdef object read_float(In* data):
 
 
 cdef list read_list(In* data, int depth):
-    cdef size_t count = read_count(data), i
+    cdef size_t count = read_count(data), _i
     cdef list elements = []
-    for i in range(count):
+    for _i in range(count):
         elements.append(read(data, depth))
     return elements
 
 
 cdef dict read_dict(In* data, int depth):
-    cdef size_t count = read_count(data), i
+    cdef size_t count = read_count(data), _i
     cdef dict elements = {}
-    for i in range(count):
+    for _i in range(count):
         key = read(data, depth)
         elements[key] = read(data, depth)
     return elements

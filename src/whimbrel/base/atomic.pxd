@@ -16,7 +16,9 @@ cdef extern from *:
     static inline void store_seq64(uint64_t* p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
     static inline uint64_t fetch_add64(uint64_t* p, uint64_t v) { return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST); }
     static inline uint64_t fetch_sub64(uint64_t* p, uint64_t v) { return __atomic_fetch_sub(p, v, __ATOMIC_SEQ_CST); }
-    static inline uint64_t fetch_add_relaxed64(uint64_t* p, uint64_t v) { return __atomic_fetch_add(p, v, __ATOMIC_RELAXED); }
+    static inline uint64_t fetch_add_relaxed64(uint64_t* p, uint64_t v) {
+        return __atomic_fetch_add(p, v, __ATOMIC_RELAXED);
+    }
     static inline int cas64(uint64_t* p, uint64_t expected, uint64_t desired) {
         return __atomic_compare_exchange_n(p, &expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
     }
