@@ -7,7 +7,8 @@ The first byte of the input chooses the size of the pieces; the rest is the conn
 from whimbrel.protocol.memcache import commands, inspect
 
 MAX_VALUE = 300
-TOKENS = tuple(command.name.encode() + b" " for command in commands.COMMANDS) + (
+TOKENS = (
+    *(command.name.encode() + b" " for command in commands.COMMANDS),
     b" noreply\r\n",
     b"\r\n",
     b" 0 0 5\r\nabcde\r\n",
@@ -41,4 +42,4 @@ def one_input(data: bytes) -> tuple[str, ...]:
 
 def without_words(message: dict[str, object]) -> dict[str, object]:
     """The plain commands say their options in other fields."""
-    return {name: value for name, value in message.items() if name != "options" or message["command"].startswith("m")}
+    return {name: value for name, value in message.items() if name != "options" or str(message["command"])[0] == "m"}

@@ -14,7 +14,8 @@ from whimbrel.store.store import StoreHandle
 HEAP_BYTES = 4 << 20
 MAX_ITEM = 600
 SMALL_ROOM = 2048  # bytes: enough for any one reply to items of MAX_ITEM
-TOKENS = tuple(command.name.encode() + b" a" for command in commands.COMMANDS) + (
+TOKENS = (
+    *(command.name.encode() + b" a" for command in commands.COMMANDS),
     b" noreply\r\n",
     b"\r\n",
     b" 0 0 5\r\n12345\r\n",
@@ -28,7 +29,8 @@ TOKENS = tuple(command.name.encode() + b" a" for command in commands.COMMANDS) +
 
 # Numbers that are a store's or a clock's own: CAS tokens, seconds left or gone, stats.
 OWN = re.compile(
-    rb"(VALUE [^ \r\n]+ \d+ \d+) \d+|( [ct])-?\d+|(exp=)-?\d+|(la=|cas=|size=)\d+|( l)\d+|(STAT \S+) [^\r]*|(VERSION) [^\r]*"
+    rb"(VALUE [^ \r\n]+ \d+ \d+) \d+|( [ct])-?\d+|(exp=)-?\d+|(la=|cas=|size=)\d+|( l)\d+"
+    rb"|(STAT \S+) [^\r]*|(VERSION) [^\r]*"
 )
 
 _large = Shim(StoreHandle.create(HEAP_BYTES), max_item=MAX_ITEM)

@@ -9,8 +9,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.server.wire_traces import Script, Variables, load, pieces
 
+from tests.server.wire_traces import Script, Variables, load, pieces
 from whimbrel.protocol.memcache import commands
 from whimbrel.server import counters
 from whimbrel.server.shim import Shim

@@ -51,9 +51,9 @@ def load(path: Path) -> list[Script]:
 
 def _add(steps: list[Step], line: str, number: int) -> None:
     mark, text = line[:2], line[3:]
-    if mark[0] in ">." and (steps[-1].ours or steps[-1].theirs or steps[-1].wait_ms):
-        steps.append(Step(line=number))
-    elif mark[0] == "." and steps[-1].sent:
+    last = steps[-1]
+    answered = last.ours or last.theirs or last.wait_ms
+    if (mark[0] in ">." and answered) or (mark[0] == "." and last.sent):
         steps.append(Step(line=number))
     step = steps[-1]
     if mark == ">>":

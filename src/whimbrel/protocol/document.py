@@ -57,7 +57,12 @@ def memcache_part() -> Iterator[str]:
     yield from table(
         ("command", "flag", "state", "meaning"),
         (
-            (code(flag.command), code(flag.letter + (f"({flag.argument})" if flag.argument else "")), flag.state, flag.note)
+            (
+                code(flag.command),
+                code(flag.letter + (f"({flag.argument})" if flag.argument else "")),
+                flag.state,
+                flag.note,
+            )
             for flag in memcache.FLAGS
         ),
     )

@@ -5,32 +5,34 @@
 # stands, and how many bytes of a refused data block are still to come.  A retrieval that finds no room for its
 # next item stops before that key, and the rest of its line is such a continuation.
 
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t, uint8_t
 from libc.string cimport memset
 from whimbrel.base.buffer cimport Writer, put_bytes, put_slice, put_u64
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.memcache.codec cimport (
-    MC_ADD, MC_APPEND, MC_CAS, MC_DECR, MC_DELETE, MC_DONE, MC_FLUSH_ALL, MC_GAT, MC_GATS, MC_GET, MC_GETS, MC_INCR,
-    MC_META_DEBUG, MC_META_GET, MC_META_SET, MC_NOOP, MC_PREPEND, MC_QUIT, MC_REPLACE, MC_SET, MC_STATS, MC_TOUCH,
-    MC_VERBOSITY, MC_VERSION, ME_ERROR, ME_TOO_LARGE, MR_NOT_FOUND, MR_NUMBER, MR_OK, MR_TOUCHED, McRequest, mc_is_retrieval,
-    mc_parse_request, mc_put_value_line, mc_reply_word, mc_resume_state,
+    MC_ADD, MC_APPEND, MC_CAS, MC_DECR, MC_DELETE, MC_DONE, MC_FLUSH_ALL, MC_GAT, MC_GATS, MC_GETS, MC_INCR,
+    MC_META_DEBUG, MC_META_GET, MC_NOOP, MC_PREPEND, MC_QUIT, MC_REPLACE, MC_SET, MC_STATS, MC_TOUCH,
+    MC_VERBOSITY, MC_VERSION, ME_ERROR, ME_TOO_LARGE, MR_NOT_FOUND, MR_NUMBER, MR_OK, MR_TOUCHED, McRequest,
+    mc_is_retrieval, mc_parse_request, mc_put_value_line, mc_reply_word, mc_resume_state,
 )
 from whimbrel.protocol.memcache.words cimport mc_next_word
 from whimbrel.server.counters cimport (
-    MC_CMD_FLUSH, MC_CMD_GET, MC_CMD_TOUCH, MC_GET_HITS, MC_GET_MISSES, MC_STORE_TOO_LARGE, MC_TOUCH_HITS, MC_TOUCH_MISSES,
-    count, count_many,
+    MC_CMD_FLUSH, MC_CMD_GET, MC_CMD_TOUCH, MC_GET_HITS, MC_GET_MISSES, MC_STORE_TOO_LARGE, MC_TOUCH_HITS,
+    MC_TOUCH_MISSES, count, count_many,
 )
 from whimbrel.server.memcache_items cimport (
-    BIG_VALUE, Change, Delta, READ_TRIES, RELATIVE_MAX_S, change_nothing_but, expiry_of, item_delete, item_delta, item_rewrite,
+    BIG_VALUE, Change, Delta, READ_TRIES, change_nothing_but, expiry_of, item_delete, item_delta, item_rewrite,
     item_store, item_touch,
 )
-from whimbrel.server.memcache_meta cimport execute_meta, put_error
+from whimbrel.server.memcache_meta cimport execute_meta
+from whimbrel.server.memcache_reply cimport put_error
 from whimbrel.server.session cimport (
     BLOCKED, CLOSE, Conn, Context, Outcome, REPLY_SMALL, WANT_INPUT, context_server, count_command, reply_room,
 )
 from whimbrel.store.store cimport (
-    EXPECT_ANY, Put, STORE_CHANGED, STORE_MISS, STORE_OK, StoreStats, StoreStatus, View, store_flush, store_hash, store_hit,
-    store_max_item, store_prefetch, store_read, store_remove, store_stats, store_token_given, store_validate, view_copy,
+    EXPECT_ANY, Put, STORE_CHANGED, STORE_MISS, STORE_OK, StoreStats, StoreStatus, View, store_flush,
+    store_hash, store_hit, store_prefetch, store_read, store_remove, store_stats, store_token_given,
+    store_validate, view_copy,
 )
 
 from whimbrel.server import memcache_stats
@@ -49,7 +51,7 @@ cdef enum KeyOutcome:
     KEY_BLOCKED                     # no room: nothing was composed
 
 
-# ---- get gets gat gats -----------------------------------------------------------------------------------------------
+# ---- get gets gat gats ----------------------------------------------------------------------------
 
 cdef inline bint commit_read(Context* x, const McRequest* r, Slice key, const View* v) noexcept nogil:
     """Whether what was composed from v is true; leaves behind what a read (and its touch) leaves."""
@@ -79,8 +81,8 @@ cdef KeyOutcome answer_key(Context* x, Conn* c, const McRequest* r, Slice key, u
     cdef Writer* w
     cdef uint8_t* mark
     cdef View v
-    cdef int i
-    for i in range(READ_TRIES):
+    cdef int _
+    for _ in range(READ_TRIES):
         if store_read(x.store, key, hash, x.now_ms, &v) == STORE_MISS:
             return KEY_MISSED
         if v.value_len > BIG_VALUE and not store_validate(x.store, &v):
@@ -158,7 +160,7 @@ cdef bint retrieve(Context* x, Conn* c, const McRequest* r, const uint8_t** stop
     return True
 
 
-# ---- the others ------------------------------------------------------------------------------------------------------
+# ---- the others -----------------------------------------------------------------------------------
 
 cdef inline void put_result(Context* x, const McRequest* r, int result, Writer* w) noexcept nogil:
     if r.noreply:

@@ -1,10 +1,10 @@
 # See memcache_items.pxd.
 
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t, uint8_t
 from libc.string cimport memset
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.memcache.codec cimport (
-    ME_NO_MEMORY, ME_NO_MEMORY_STORING, ME_NOT_NUMERIC, ME_TOO_LARGE, MR_DELETED, MR_EXISTS, MR_NOT_FOUND,
+    ME_NOT_NUMERIC, ME_NO_MEMORY, ME_NO_MEMORY_STORING, ME_TOO_LARGE, MR_DELETED, MR_EXISTS, MR_NOT_FOUND,
     MR_NOT_STORED, MR_NUMBER, MR_STORED, MR_TOUCHED,
 )
 from whimbrel.protocol.memcache.words cimport read_u64
@@ -14,16 +14,16 @@ from whimbrel.server.counters cimport (
 )
 from whimbrel.server.session cimport Context
 from whimbrel.store.store cimport (
-    EXPECT_ANY, EXPECT_NONE, Put, STORE_BUSY, STORE_CHANGED, STORE_MISS, STORE_OK, STORE_TOO_LARGE,
-    StoreStatus, View, store_hit, store_maintain, store_put, store_read, store_remove, store_validate, view_copy,
+    EXPECT_ANY, EXPECT_NONE, Put, STORE_BUSY, STORE_CHANGED, STORE_MISS, STORE_OK, STORE_TOO_LARGE, StoreStatus,
+    View, store_hit, store_maintain, store_put, store_read, store_remove, store_validate, view_copy,
 )
 
 
 cdef StoreStatus put_patiently(Context* x, const Put* put, uint64_t* cas_out) noexcept nogil:
     """store_put; while the store must evict more than a request may, in slices, up to a bound."""
     cdef StoreStatus status = store_put(x.store, put, x.now_ms, cas_out)
-    cdef int i
-    for i in range(BUSY_TRIES):
+    cdef int _
+    for _ in range(BUSY_TRIES):
         if status != STORE_BUSY:
             break
         store_maintain(x.store, x.now_ms, BUSY_STEPS)
@@ -64,7 +64,7 @@ cdef int refused(Context* x, StoreStatus status, Slice key, uint64_t hash, bint 
     return -ME_NO_MEMORY_STORING
 
 
-# ---- set, add, replace, append, prepend, cas ----------------------------------------------------------------------
+# ---- set, add, replace, append, prepend, cas ------------------------------------------------------
 
 cdef int on_a_miss(const Change* change) noexcept nogil:
     """0: store it."""
@@ -134,7 +134,7 @@ cdef int item_store(Context* x, Change* change) noexcept nogil:
     cdef View v
     cdef Put put
     cdef StoreStatus status = STORE_CHANGED
-    cdef int i, result
+    cdef int _, result
     cdef bint found, stale
     cdef bint plain = change.mode == c"S" and not change.has_cas
     count(x, MC_CMD_SET)
@@ -143,7 +143,7 @@ cdef int item_store(Context* x, Change* change) noexcept nogil:
         put.expect = EXPECT_ANY
         status = write_change(x, change, &put)
         return MR_STORED if status == STORE_OK else refused(x, status, change.key, change.hash, True)
-    for i in range(CHANGE_TRIES):
+    for _ in range(CHANGE_TRIES):
         found = store_read(x.store, change.key, change.hash, x.now_ms, &v) != STORE_MISS
         stale = False
         result = on_a_hit(x, change, &v, &stale) if found else on_a_miss(change)
@@ -164,7 +164,7 @@ cdef int item_store(Context* x, Change* change) noexcept nogil:
     return refused(x, status, change.key, change.hash, False)
 
 
-# ---- incr, decr -------------------------------------------------------------------------------------------------------
+# ---- incr, decr -----------------------------------------------------------------------------------
 
 cdef bint value_as_number(Context* x, const View* v, uint64_t* number) noexcept nogil:
     """The original reads a number with strtoull: spaces around it are ignored."""
@@ -263,9 +263,9 @@ cdef int delta_on_a_hit(Context* x, const View* v, Delta* delta, bint* again) no
 
 cdef int item_delta(Context* x, Delta* delta) noexcept nogil:
     cdef View v
-    cdef int i, result
+    cdef int _, result
     cdef bint again
-    for i in range(CHANGE_TRIES):
+    for _ in range(CHANGE_TRIES):
         again = False
         if store_read(x.store, delta.key, delta.hash, x.now_ms, &v) == STORE_MISS:
             result = delta_on_a_miss(x, delta, &again)
@@ -276,14 +276,14 @@ cdef int item_delta(Context* x, Delta* delta) noexcept nogil:
     return -ME_NO_MEMORY
 
 
-# ---- touch, delete ----------------------------------------------------------------------------------------------------
+# ---- touch, delete --------------------------------------------------------------------------------
 
 cdef int item_touch(Context* x, Slice key, uint64_t hash, int64_t expire_ms) noexcept nogil:
     cdef View v
     cdef Put put
     cdef StoreStatus status
-    cdef int i
-    for i in range(CHANGE_TRIES):
+    cdef int _
+    for _ in range(CHANGE_TRIES):
         if store_read(x.store, key, hash, x.now_ms, &v) == STORE_MISS:
             return MR_NOT_FOUND
         if v.expire_ms == expire_ms and store_validate(x.store, &v):

@@ -2,9 +2,7 @@
 #
 # Each returns whether it was executed; False means there was no room for the reply and nothing happened.
 
-from whimbrel.base.buffer cimport Writer
 from whimbrel.protocol.memcache.codec cimport McRequest
 from whimbrel.server.session cimport Conn, Context
 
 cdef bint execute_meta(Context* x, Conn* c, const McRequest* r) noexcept nogil
-cdef void put_error(Context* x, Writer* w, int error) noexcept nogil

@@ -5,72 +5,29 @@
 # composes; the write (if any) comes last, on the condition that the item still is what was shown, and what was
 # composed is rewound when it is not.
 
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t, uint8_t
 from libc.string cimport memset
 from whimbrel.base.buffer cimport Writer, put_byte, put_bytes, put_i64, put_slice, put_u64
-from whimbrel.base.slice cimport Slice, slice_of
+from whimbrel.base.slice cimport Slice
 from whimbrel.protocol.memcache.codec cimport (
-    MC_META_ARITHMETIC, MC_META_DEBUG, MC_META_DELETE, MC_META_GET, ME_NO_MEMORY, MR_EN, MR_EX, MR_EXISTS, MR_HD,
-    MR_NF, MR_NOT_FOUND, MR_NOT_STORED, MR_NS, MR_NUMBER, MR_STORED, McRequest, mc_error_line, mc_has, mc_reply_word,
+    MC_META_ARITHMETIC, MC_META_DEBUG, MC_META_DELETE, MC_META_GET, ME_NO_MEMORY, MR_EN, McRequest, mc_has,
 )
-from whimbrel.protocol.memcache.words cimport mc_next_word
 from whimbrel.server.counters cimport (
-    MC_BAD_REQUESTS, MC_CMD_GET, MC_CMD_META, MC_CMD_TOUCH, MC_DELETE_HITS, MC_DELETE_MISSES, MC_GET_HITS,
-    MC_GET_MISSES, MC_TOUCH_HITS, MC_TOUCH_MISSES, count,
+    MC_CMD_GET, MC_CMD_META, MC_CMD_TOUCH, MC_GET_HITS, MC_GET_MISSES, MC_TOUCH_HITS, MC_TOUCH_MISSES, count,
 )
 from whimbrel.server.memcache_items cimport (
-    BIG_VALUE, CHANGE_TRIES, Change, DEAD, Delta, change_nothing_but, expiry_of, item_delta, item_rewrite,
-    item_store, put_patiently, seconds_left,
+    BIG_VALUE, CHANGE_TRIES, DEAD, change_nothing_but, expiry_of, item_rewrite, put_patiently, seconds_left,
 )
 from whimbrel.server.session cimport Conn, Context, REPLY_SMALL, reply_room
 from whimbrel.store.store cimport (
     EXPECT_NONE, Put, STORE_CHANGED, STORE_MISS, STORE_OK, StoreStatus, View, store_hash, store_hit, store_read,
-    store_remove, store_token_given, store_validate, view_copy,
+    store_token_given, store_validate, view_copy,
 )
+from whimbrel.server.memcache_reply cimport next_flag, put_error, put_flag, put_key, put_outcome
+from whimbrel.server.memcache_change cimport meta_arithmetic, meta_delete, meta_set
 
 
-cdef void put_error(Context* x, Writer* w, int error) noexcept nogil:
-    count(x, MC_BAD_REQUESTS)
-    put_slice(w, mc_error_line(error))
-    put_bytes(w, b"\r\n", 2)
-
-
-cdef inline void put_flag(Writer* w, uint8_t letter) noexcept nogil:
-    put_byte(w, 32)
-    put_byte(w, letter)
-
-
-cdef void put_key(const McRequest* r, Writer* w) noexcept nogil:
-    put_flag(w, c"k")
-    put_slice(w, r.key_sent)
-    if mc_has(r, c"b"):
-        put_flag(w, c"b")
-
-
-cdef inline bint next_flag(const uint8_t** at, const uint8_t* end, Slice* word) noexcept nogil:
-    return mc_next_word(at, end, word)
-
-
-cdef void put_echo(const McRequest* r, Writer* w) noexcept nogil:
-    """The flags that come back whatever happened: key and opaque, in their order."""
-    cdef const uint8_t* at = r.options.ptr
-    cdef const uint8_t* end = at + r.options.len
-    cdef Slice word
-    while next_flag(&at, end, &word):
-        if word.ptr[0] == c"O":
-            put_byte(w, 32)
-            put_slice(w, word)
-        elif word.ptr[0] == c"k":
-            put_key(r, w)
-
-
-cdef void put_outcome(const McRequest* r, Writer* w, int code) noexcept nogil:
-    put_slice(w, mc_reply_word(code))
-    put_echo(r, w)
-    put_bytes(w, b"\r\n", 2)
-
-
-# ---- mg ------------------------------------------------------------------------------------------------------------
+# ---- mg -------------------------------------------------------------------------------------------
 
 cdef struct Shown:                  # the item as the flags have changed it so far
     int64_t expire_ms
@@ -78,7 +35,9 @@ cdef struct Shown:                  # the item as the flags have changed it so f
     bint won
 
 
-cdef void put_item_flag(Context* x, const McRequest* r, const View* v, Slice flag, Shown* shown, Writer* w) noexcept nogil:
+cdef void put_item_flag(
+    Context* x, const McRequest* r, const View* v, Slice flag, Shown* shown, Writer* w
+) noexcept nogil:
     cdef uint8_t letter = flag.ptr[0]
     cdef int64_t recache
     if letter == c"T":
@@ -212,8 +171,8 @@ cdef bint meta_get(Context* x, Conn* c, const McRequest* r) noexcept nogil:
     cdef uint8_t* mark
     cdef Shown shown
     cdef View v
-    cdef int i
-    for i in range(CHANGE_TRIES):
+    cdef int _
+    for _ in range(CHANGE_TRIES):
         if store_read(x.store, r.key, hash, x.now_ms, &v) == STORE_MISS:
             w = reply_room(x, c, REPLY_SMALL)
             if w == NULL:
@@ -239,179 +198,7 @@ cdef bint meta_get(Context* x, Conn* c, const McRequest* r) noexcept nogil:
     return True
 
 
-# ---- ms ------------------------------------------------------------------------------------------------------------
-
-cdef int meta_code(int result) noexcept nogil:
-    if result == MR_STORED or result == MR_NUMBER:
-        return MR_HD
-    if result == MR_EXISTS:
-        return MR_EX
-    return MR_NF if result == MR_NOT_FOUND else MR_NS
-
-
-cdef void put_stored(const McRequest* r, const Change* change, int code, Writer* w) noexcept nogil:
-    cdef const uint8_t* at = r.options.ptr
-    cdef const uint8_t* end = at + r.options.len
-    cdef Slice flag
-    put_slice(w, mc_reply_word(code))
-    while next_flag(&at, end, &flag):
-        if flag.ptr[0] == c"O":
-            put_byte(w, 32)
-            put_slice(w, flag)
-        elif flag.ptr[0] == c"k":
-            put_key(r, w)
-        elif flag.ptr[0] == c"c":
-            put_flag(w, c"c")
-            put_u64(w, change.cas_out if code == MR_HD else 0)
-        elif flag.ptr[0] == c"s":
-            put_flag(w, c"s")
-            put_u64(w, change.size_out if code == MR_HD else r.value.len)
-    put_bytes(w, b"\r\n", 2)
-
-
-cdef void meta_set(Context* x, const McRequest* r, Writer* w) noexcept nogil:
-    cdef Change change
-    cdef int result
-    memset(&change, 0, sizeof(Change))
-    change.key = r.key
-    change.hash = store_hash(x.store, r.key)
-    change.value = r.value
-    change.flags = r.client_flags
-    change.expire_ms = expiry_of(x, r.exptime)
-    change.mode = (r.mode & ~<uint8_t> 32) if r.mode else c"S"      # upper case
-    change.has_cas = mc_has(r, c"C")
-    change.cas = r.cas
-    change.older_is_stale = mc_has(r, c"I")
-    change.new_cas = r.new_cas
-    change.vivify = mc_has(r, c"N")
-    change.vivify_ms = expiry_of(x, r.vivify)
-    result = item_store(x, &change)
-    if result < 0:
-        put_error(x, w, -result)
-    elif not (r.noreply and result == MR_STORED):
-        put_stored(r, &change, meta_code(result), w)
-
-
-# ---- md ------------------------------------------------------------------------------------------------------------
-
-cdef StoreStatus delete_or_mark(Context* x, const McRequest* r, const View* v) noexcept nogil:
-    cdef uint64_t ignored = 0
-    cdef Put put
-    if not (mc_has(r, c"I") or mc_has(r, c"x")):
-        return store_remove(x.store, r.key, v.hash, v.version, x.now_ms)
-    change_nothing_but(v, r.key, &put)
-    put.keep_cas = False
-    put.cas = r.new_cas
-    if mc_has(r, c"I"):
-        put.stale = True
-        put.won = False             # the next to find it shall win
-        if mc_has(r, c"T"):
-            put.expire_ms = expiry_of(x, r.exptime)
-    if mc_has(r, c"x"):
-        put.base = NULL
-        put.flags = 0
-    if put.expire_ms == DEAD:
-        return store_remove(x.store, r.key, v.hash, v.version, x.now_ms)
-    return put_patiently(x, &put, &ignored)
-
-
-cdef int delete_found(Context* x, const McRequest* r) noexcept nogil:
-    """A McReply, or a McError negated."""
-    cdef uint64_t hash = store_hash(x.store, r.key)
-    cdef StoreStatus status
-    cdef View v
-    cdef int i
-    for i in range(CHANGE_TRIES):
-        if store_read(x.store, r.key, hash, x.now_ms, &v) == STORE_MISS:
-            return MR_NF
-        if mc_has(r, c"C") and v.cas != r.cas:
-            if not store_validate(x.store, &v):
-                continue
-            return MR_EX
-        status = delete_or_mark(x, r, &v)
-        if status == STORE_OK:
-            return MR_HD
-        if status != STORE_CHANGED and status != STORE_MISS:
-            break
-    return -ME_NO_MEMORY
-
-
-cdef void meta_delete(Context* x, const McRequest* r, Writer* w) noexcept nogil:
-    cdef int code = delete_found(x, r)
-    if code < 0:
-        put_error(x, w, -code)
-        return
-    count(x, MC_DELETE_HITS if code == MR_HD else MC_DELETE_MISSES)
-    if not (r.noreply and code == MR_HD):
-        put_outcome(r, w, code)
-
-
-# ---- ma ------------------------------------------------------------------------------------------------------------
-
-cdef size_t decimal_length(uint64_t number) noexcept nogil:
-    cdef size_t n = 1
-    while number >= 10:
-        number //= 10
-        n += 1
-    return n
-
-
-cdef void put_number(Context* x, const McRequest* r, const Delta* delta, Writer* w) noexcept nogil:
-    cdef const uint8_t* at = r.options.ptr
-    cdef const uint8_t* end = at + r.options.len
-    cdef int64_t expire_ms = delta.expire_was
-    cdef Slice flag
-    if mc_has(r, c"v"):
-        put_bytes(w, b"VA ", 3)
-        put_u64(w, decimal_length(delta.number))
-    else:
-        put_bytes(w, b"HD", 2)
-    while next_flag(&at, end, &flag):
-        if flag.ptr[0] == c"O":
-            put_byte(w, 32)
-            put_slice(w, flag)
-        elif flag.ptr[0] == c"k":
-            put_key(r, w)
-        elif flag.ptr[0] == c"c":
-            put_flag(w, c"c")
-            put_u64(w, delta.cas_out)
-        elif flag.ptr[0] == c"T":
-            expire_ms = delta.expire_ms
-        elif flag.ptr[0] == c"t":
-            put_flag(w, c"t")
-            put_i64(w, seconds_left(x, expire_ms))
-    put_bytes(w, b"\r\n", 2)
-    if mc_has(r, c"v"):
-        put_u64(w, delta.number)
-        put_bytes(w, b"\r\n", 2)
-
-
-cdef void meta_arithmetic(Context* x, const McRequest* r, Writer* w) noexcept nogil:
-    cdef Delta delta
-    cdef int result
-    memset(&delta, 0, sizeof(Delta))
-    delta.key = r.key
-    delta.hash = store_hash(x.store, r.key)
-    delta.down = r.mode == c"D" or r.mode == c"d" or r.mode == c"-"
-    delta.by = r.delta
-    delta.has_cas = mc_has(r, c"C")
-    delta.cas = r.cas
-    delta.new_cas = r.new_cas
-    delta.new_time = mc_has(r, c"T")
-    delta.expire_ms = expiry_of(x, r.exptime)
-    delta.vivify = mc_has(r, c"N")
-    delta.initial = r.initial
-    delta.vivify_ms = expiry_of(x, r.vivify)
-    result = item_delta(x, &delta)
-    if result < 0:
-        put_error(x, w, -result)
-    elif result != MR_NUMBER:
-        put_outcome(r, w, meta_code(result))
-    elif delta.created or not r.noreply:        # the original is not quiet about what it created
-        put_number(x, r, &delta, w)
-
-
-# ---- me ------------------------------------------------------------------------------------------------------------
+# ---- me -------------------------------------------------------------------------------------------
 
 cdef void put_debug_line(Context* x, const McRequest* r, const View* v, Writer* w) noexcept nogil:
     put_bytes(w, b"ME ", 3)
@@ -434,8 +221,8 @@ cdef void meta_debug(Context* x, const McRequest* r, Writer* w) noexcept nogil:
     cdef uint64_t hash = store_hash(x.store, r.key)
     cdef uint8_t* mark = w.pos
     cdef View v
-    cdef int i
-    for i in range(CHANGE_TRIES):
+    cdef int _
+    for _ in range(CHANGE_TRIES):
         if store_read(x.store, r.key, hash, x.now_ms, &v) == STORE_MISS:
             break
         put_debug_line(x, r, &v, w)

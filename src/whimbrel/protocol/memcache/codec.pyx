@@ -6,21 +6,23 @@
 # Deliberately not here: time, what an item is, and the sizes this server accepts (the caller passes max_value,
 # because a block that will be refused must be skipped and not collected).
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memset
 from whimbrel.base.buffer cimport Writer, put_byte, put_bytes, put_i64, put_slice, put_u64
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.memcache.messages cimport (
-    MC_CACHE_MEMLIMIT, MC_CAS, MC_DECR, MC_DELETE, MC_DONE, MC_FLUSH_ALL, MC_GAT, MC_GATS, MC_INCR, MC_KEY_MAX, MC_LINE_MAX,
-    MC_LRU_CRAWLER, MC_META_DEBUG, MC_META_GET, MC_META_SET, MC_META_TOKENS_MAX, MC_MORE, MC_SET, MC_SHUTDOWN, MC_SLABS,
-    MC_TOUCH, MC_UNKNOWN, MC_VALUE_MAX, MC_VERBOSITY, MC_WATCH, ME_BAD_CHUNK, ME_CRAWLER, ME_DELETE_USAGE,
-    ME_DELTA_ARGUMENT, ME_ERROR, ME_EXPTIME, ME_FLAGS_ARE_TOO_LONG, ME_FLAGS_TOO_LONG, ME_FORMAT, ME_MEMLIMIT,
-    ME_MEMLIMIT_SMALL, ME_SHUTDOWN, ME_SLABS, ME_TOO_LARGE, ME_WATCH, McRequest, McStatus, mc_has, mc_is_retrieval,
+    MC_CACHE_MEMLIMIT, MC_CAS, MC_DECR, MC_DELETE, MC_DONE, MC_FLUSH_ALL, MC_GAT, MC_GATS, MC_INCR, MC_KEY_MAX,
+    MC_LINE_MAX, MC_LRU_CRAWLER, MC_META_DEBUG, MC_META_GET, MC_META_SET, MC_META_TOKENS_MAX, MC_MORE, MC_SET,
+    MC_SHUTDOWN, MC_SLABS, MC_TOUCH, MC_UNKNOWN, MC_VALUE_MAX, MC_VERBOSITY, MC_WATCH, ME_BAD_CHUNK, ME_CRAWLER,
+    ME_DELETE_USAGE, ME_DELTA_ARGUMENT, ME_ERROR, ME_EXPTIME, ME_FLAGS_ARE_TOO_LONG, ME_FLAGS_TOO_LONG,
+    ME_FORMAT, ME_MEMLIMIT, ME_MEMLIMIT_SMALL, ME_SHUTDOWN, ME_SLABS, ME_TOO_LARGE, ME_WATCH, McRequest,
+    McStatus, mc_has, mc_is_retrieval,
 )
 from whimbrel.protocol.memcache.meta cimport check_flags, read_debug_flag, read_flags
 from whimbrel.protocol.memcache.pieces cimport begin_long_line, parse_continuation
 from whimbrel.protocol.memcache.tables cimport (
-    ARITHMETIC, CommandRow, DELETE, FLUSH, META, REFUSED, RETRIEVE, STORE, TOUCH, VERBOSITY, command_name, find_command,
+    ARITHMETIC, CommandRow, DELETE, FLUSH, META, REFUSED, RETRIEVE, STORE, TOUCH, VERBOSITY, command_name,
+    find_command,
 )
 from whimbrel.protocol.memcache.words cimport (
     Words, behind, find_newline, line_end, mc_next_word, read_i64, read_u64, split, word_is,
@@ -58,7 +60,7 @@ cdef McStatus parse_whole_retrieval(
     return MC_DONE
 
 
-# ---- one function per family ---------------------------------------------------------------------------------------
+# ---- one function per family ----------------------------------------------------------------
 
 cdef inline void last_word_noreply(const Words* words, McRequest* r) noexcept nogil:
     r.noreply = word_is(words.at[words.count - 1], b"noreply", 7)
@@ -184,10 +186,11 @@ cdef McStatus parse_meta(
     return parse_block(data, n, <uint64_t> length, max_value, r, consumed, need)
 
 
-# ---- the request ------------------------------------------------------------------------------------------------------
+# ---- the request ----------------------------------------------------------------
 
 cdef McStatus parse_line(
-    const uint8_t* data, size_t n, const uint8_t* newline, uint64_t max_value, McRequest* r, size_t* consumed, size_t* need
+    const uint8_t* data, size_t n, const uint8_t* newline, uint64_t max_value, McRequest* r,
+    size_t* consumed, size_t* need
 ) noexcept nogil:
     cdef const uint8_t* end = line_end(data, newline)
     cdef CommandRow* row

@@ -38,15 +38,34 @@ _NO_CRAWLER = "Expired memory comes back in slices on its own; there is no crawl
 
 # The order is that of the enum McCommand.
 COMMANDS: tuple[Command, ...] = (
-    Command("get", "<key>*", "VALUE <key> <flags> <bytes> … END", "full", "Lines of any length are answered as they arrive.", 2),
+    Command(
+        "get",
+        "<key>*",
+        "VALUE <key> <flags> <bytes> … END",
+        "full",
+        "Lines of any length are answered as they arrive.",
+        2,
+    ),
     Command("gets", "<key>*", "VALUE <key> <flags> <bytes> <cas> … END", "full", "As get, with the CAS token.", 2),
     Command("gat", "<exptime> <key>*", "VALUE … END", "full", "Get and touch; the CAS token stays.", 2),
     Command("gats", "<exptime> <key>*", "VALUE … END", "full", "As gat, with the CAS token.", 2),
     Command("set", "<key> <flags> <exptime> <bytes> [noreply]", "STORED", "full", "Stores.", 5, 6),
     Command("add", "<key> <flags> <exptime> <bytes> [noreply]", _STORED, "full", "Stores if nothing is there.", 5, 6),
-    Command("replace", "<key> <flags> <exptime> <bytes> [noreply]", _STORED, "full", "Stores if something is there.", 5, 6),
-    Command("append", "<key> <flags> <exptime> <bytes> [noreply]", _STORED, "full", "Adds after; flags and time stay.", 5, 6),
-    Command("prepend", "<key> <flags> <exptime> <bytes> [noreply]", _STORED, "full", "Adds before; flags and time stay.", 5, 6),
+    Command(
+        "replace", "<key> <flags> <exptime> <bytes> [noreply]", _STORED, "full", "Stores if something is there.", 5, 6
+    ),
+    Command(
+        "append", "<key> <flags> <exptime> <bytes> [noreply]", _STORED, "full", "Adds after; flags and time stay.", 5, 6
+    ),
+    Command(
+        "prepend",
+        "<key> <flags> <exptime> <bytes> [noreply]",
+        _STORED,
+        "full",
+        "Adds before; flags and time stay.",
+        5,
+        6,
+    ),
     Command(
         "cas",
         "<key> <flags> <exptime> <bytes> <cas> [noreply]",
@@ -66,9 +85,13 @@ COMMANDS: tuple[Command, ...] = (
         3,
         4,
     ),
-    Command("decr", "<key> <delta> [noreply]", "<number>, NOT_FOUND", "full", "Subtracts, not below 0; not padded.", 3, 4),
+    Command(
+        "decr", "<key> <delta> [noreply]", "<number>, NOT_FOUND", "full", "Subtracts, not below 0; not padded.", 3, 4
+    ),
     Command("touch", "<key> <exptime> [noreply]", "TOUCHED, NOT_FOUND", "full", "New time; the CAS token stays.", 3, 4),
-    Command("delete", "<key> [noreply]", "DELETED, NOT_FOUND", "full", "Removes. An old client's `0` is tolerated.", 2, 4),
+    Command(
+        "delete", "<key> [noreply]", "DELETED, NOT_FOUND", "full", "Removes. An old client's `0` is tolerated.", 2, 4
+    ),
     Command("flush_all", "[delay] [noreply]", "OK", "full", "Invalidates everything, now or in `delay` seconds.", 1, 3),
     Command("version", "", "VERSION <text>", "full", "Answers this server's version."),
     Command("verbosity", "<level> [noreply]", "OK", "full", "Kept and shown by `stats settings`.", 2, 3),
@@ -77,7 +100,7 @@ COMMANDS: tuple[Command, ...] = (
         "[settings|items|slabs|sizes|conns|reset|detail]",
         "STAT <name> <value> … END, RESET",
         "partial",
-        "General, settings, items, slabs, sizes, conns and reset; what slabs would tell is one class; detail stays off.",
+        "General, settings, items, slabs, sizes, conns and reset; slabs are told as one class; detail stays off.",
     ),
     Command("quit", "", "", "full", "The connection closes."),
     Command("mn", "", "MN", "full", "Marks the end of a batch of quiet commands."),
@@ -87,11 +110,25 @@ COMMANDS: tuple[Command, ...] = (
     Command("ma", "<key> <flags>*", "HD, VA, NF, NS, EX", "full", "Meta arithmetic; the number is not padded.", 2),
     Command("me", "<key> [b]", "ME <key> <name>=<value>*, EN", "full", "Meta debug; cls is always 1.", 1),
     Command("bget", "<key>*", "VALUE … END", "full", "The ancient alias of get.", 2, listed=False),
-    Command("cache_memlimit", "<megabytes> [noreply]", "MEMLIMIT_ADJUST_FAILED", "absent", "The limit is fixed at start.", 2, 3),
+    Command(
+        "cache_memlimit",
+        "<megabytes> [noreply]",
+        "MEMLIMIT_ADJUST_FAILED",
+        "absent",
+        "The limit is fixed at start.",
+        2,
+        3,
+    ),
     Command("shutdown", "[graceful]", "ERROR: shutdown not enabled", "absent", "Stop the process with SIGTERM."),
     Command("slabs", "reassign|automove …", "CLIENT_ERROR slab reassignment disabled, ERROR", "absent", _ONE_POOL),
     Command("lru", "tune|mode|temp_ttl …", "ERROR", "absent", "Eviction is chosen with --eviction.", 2),
-    Command("lru_crawler", "enable|disable|crawl|metadump|…", "CLIENT_ERROR lru crawler disabled, ERROR", "absent", _NO_CRAWLER),
+    Command(
+        "lru_crawler",
+        "enable|disable|crawl|metadump|…",
+        "CLIENT_ERROR lru crawler disabled, ERROR",
+        "absent",
+        _NO_CRAWLER,
+    ),
     Command("watch", "<topic>*", "CLIENT_ERROR watch commands not allowed", "absent", "See the admin port's metrics."),
     Command("extstore", "…", "ERROR", "absent", "There is no second tier on flash.", 2),
     Command("refresh_certs", "", "ERROR", "absent", "TLS is not part of this server yet.", 1, 2),
@@ -101,19 +138,31 @@ COMMANDS: tuple[Command, ...] = (
 
 # What doc/protocol.txt describes without it being a command word.
 BEYOND_COMMANDS: tuple[tuple[str, State, str], ...] = (
-    ("authentication (`set` as the first command, -Y)", "absent", "A `set` is a set; bind to an address that is trusted."),
+    (
+        "authentication (`set` as the first command, -Y)",
+        "absent",
+        "A `set` is a set; bind to an address that is trusted.",
+    ),
     ("binary protocol (first byte 0x80)", "absent", "Refused in one readable line; the original deprecated it."),
     ("UDP", "absent", "Nothing listens on UDP."),
     ("flags P and L", "full", "Accepted and ignored on every meta command, as hints for a proxy."),
     ("keys of up to 250 bytes", "full", "Longer ones are refused; with `b`, 250 bytes of base64."),
-    ("exptime", "full", "0 never, negative at once, to 30 days relative, beyond it Unix time; exact to the millisecond."),
+    (
+        "exptime",
+        "full",
+        "0 never, negative at once, to 30 days relative, beyond it Unix time; exact to the millisecond.",
+    ),
     (
         "a key that is too long in a get of more than 2048 bytes",
         "partial",
         "The items before it have been sent already when it is met; the error line then stands in place of END.",
     ),
     ("a line of more than 2048 bytes that is not a get", "full", "Refused, and the connection is closed."),
-    ("a data block length beyond 32 bits, an exptime beyond 31", "partial", "Refused, and taken as it is; the original wraps both."),
+    (
+        "a data block length beyond 32 bits, an exptime beyond 31",
+        "partial",
+        "Refused, and taken as it is; the original wraps both.",
+    ),
 )
 
 _B = "the key is base64"

@@ -3,12 +3,12 @@
 #
 # A request dict holds every field that is not empty, so that two messages are equal when their dicts are.
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint64_t, uint8_t
 from whimbrel.base.buffer cimport Writer, writer_init, writer_len
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.memcache.codec cimport (
-    MC_DONE, McRequest, McResponse, McStatus, mc_compose_request, mc_compose_response,
-    mc_error_line, mc_parse_request, mc_parse_response,
+    MC_DONE, McRequest, McResponse, McStatus, mc_compose_request, mc_compose_response, mc_error_line,
+    mc_parse_request, mc_parse_response,
 )
 
 from whimbrel.protocol.memcache import commands
@@ -26,7 +26,8 @@ cdef dict dict_of_request(const McRequest* r):
         "command": NAMES[r.command] if r.command < len(NAMES) else "",
         "error": text_of(mc_error_line(r.error)),
         "noreply": bool(r.noreply), "close": bool(r.close), "more": bool(r.more), "started": bool(r.started),
-        "key": text_of(r.key), "key_sent": text_of(r.key_sent), "keys": [key for key in text_of(r.keys).split(b" ") if key],
+        "key": text_of(r.key), "key_sent": text_of(r.key_sent),
+        "keys": [key for key in text_of(r.keys).split(b" ") if key],
         "options": text_of(r.options), "value": text_of(r.value), "swallow": r.swallow, "state": r.state,
         "exptime": r.exptime, "vivify": r.vivify, "recache": r.recache, "cas": r.cas, "new_cas": r.new_cas,
         "delta": r.delta, "initial": r.initial, "client_flags": r.client_flags,

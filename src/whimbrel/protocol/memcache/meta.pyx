@@ -1,13 +1,13 @@
 # See meta.pxd.  Any known flag is accepted by any meta command, as in the original; what is wrong with a flag is
 # remembered and the rest is still read, because an unknown or repeated one outranks it.
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t, uint8_t
 from libc.string cimport memchr
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.memcache.messages cimport (
-    MC_META_ARITHMETIC, MC_META_GET, MC_META_SET, MC_OPAQUE_MAX, ME_ARITHMETIC_MODE, ME_BAD_TOKEN, ME_DELTA, ME_DUPLICATE_FLAG,
-    ME_FORMAT, ME_INITIAL, ME_INVALID_FLAG, ME_INVALID_OR_DUPLICATE, ME_KEY_DECODING, ME_MODE_LENGTH, ME_NONE, ME_OPAQUE,
-    ME_SET_MODE, McRequest, mc_has,
+    MC_META_ARITHMETIC, MC_META_GET, MC_META_SET, MC_OPAQUE_MAX, ME_ARITHMETIC_MODE, ME_BAD_TOKEN, ME_DELTA,
+    ME_DUPLICATE_FLAG, ME_FORMAT, ME_INITIAL, ME_INVALID_FLAG, ME_INVALID_OR_DUPLICATE, ME_KEY_DECODING,
+    ME_MODE_LENGTH, ME_NONE, ME_OPAQUE, ME_SET_MODE, McRequest, mc_has,
 )
 from whimbrel.protocol.memcache.tables cimport is_meta_letter
 from whimbrel.protocol.memcache.words cimport Words, base64_decode, read_i64, read_u64, word_is

@@ -5,11 +5,11 @@
 #    KEYED   a key was among the pieces before (a get without any key is an ERROR)
 #    SKIP    an error was answered; the rest of the line is dropped
 
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint64_t, uint8_t
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.memcache.messages cimport (
-    MC_DONE, MC_GAT, MC_GATS, MC_KEY_MAX, MC_LINE_MAX, MC_MORE, ME_ERROR, ME_EXPTIME, ME_FORMAT, ME_LINE_TOO_LONG, McRequest,
-    McStatus,
+    MC_DONE, MC_GAT, MC_GATS, MC_KEY_MAX, MC_LINE_MAX, MC_MORE, ME_ERROR, ME_EXPTIME, ME_FORMAT,
+    ME_LINE_TOO_LONG, McRequest, McStatus,
 )
 from whimbrel.protocol.memcache.tables cimport CommandRow, RETRIEVE, find_command
 from whimbrel.protocol.memcache.words cimport find_newline, line_end, mc_next_word, read_i64
@@ -24,7 +24,10 @@ cdef enum:
 cdef inline uint64_t pack_state(int command, bint keyed, bint skip, int64_t exptime) noexcept nogil:
     cdef int64_t limit = <int64_t> 1 << 46
     exptime = min(max(exptime, -limit), limit)
-    return (<uint64_t> exptime << STATE_EXPTIME_SHIFT) | (<uint64_t> skip << 7) | (<uint64_t> keyed << 6) | <uint64_t> (command + 1)
+    return (
+        (<uint64_t> exptime << STATE_EXPTIME_SHIFT)
+        | (STATE_SKIP if skip else 0) | (STATE_KEYED if keyed else 0) | <uint64_t> (command + 1)
+    )
 
 
 cdef uint64_t mc_resume_state(const McRequest* r) noexcept nogil:

@@ -1,12 +1,12 @@
 # See response.pxd.  One line at a time, with its data block: a long answer is parsed in bounded memory.
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t, uint8_t
 from libc.string cimport memset
 from whimbrel.base.buffer cimport Writer, put_byte, put_bytes, put_slice, put_u64
 from whimbrel.base.slice cimport Slice, slice_eq, slice_of
 from whimbrel.protocol.memcache.messages cimport (
-    MC_DECR, MC_DONE, MC_INCR, MC_MORE, MC_VALUE_MAX, MR_COUNT, MR_FAILED, MR_LINE, MR_ME, MR_NONE, MR_NUMBER, MR_STAT,
-    MR_STORED, MR_VA, MR_VALUE, McRequest, McResponse, McStatus, mc_is_retrieval,
+    MC_DECR, MC_DONE, MC_INCR, MC_MORE, MC_VALUE_MAX, MR_COUNT, MR_FAILED, MR_LINE, MR_ME, MR_NONE, MR_NUMBER,
+    MR_STAT, MR_STORED, MR_VA, MR_VALUE, McRequest, McResponse, McStatus, mc_is_retrieval,
 )
 from whimbrel.protocol.memcache.tables cimport mc_reply_word
 from whimbrel.protocol.memcache.words cimport Words, behind, find_newline, line_end, read_u64, split, word_is

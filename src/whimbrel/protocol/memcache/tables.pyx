@@ -1,11 +1,11 @@
 # See tables.pxd.  Filled once, from commands.py, when this is imported.
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint32_t, uint8_t
 from libc.string cimport memcmp, memcpy
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.memcache.messages cimport (
-    MC_BGET, MC_CAS, MC_DECR, MC_DELETE, MC_FLUSH_ALL, MC_GATS, MC_INCR, MC_META_DEBUG, MC_META_GET, MC_TOUCH, MC_UNKNOWN,
-    MC_VERBOSITY, ME_COUNT, MR_COUNT,
+    MC_BGET, MC_CAS, MC_DECR, MC_DELETE, MC_FLUSH_ALL, MC_GATS, MC_INCR, MC_META_DEBUG, MC_META_GET, MC_TOUCH,
+    MC_UNKNOWN, MC_VERBOSITY, ME_COUNT, MR_COUNT,
 )
 
 from whimbrel.protocol.memcache import commands
