@@ -64,38 +64,48 @@ def recipe() -> str:
     return "\n".join(map(str, parts))
 
 
-def stamp(name: str, source: Path, text: str) -> str:
-    """A file that is as old as the last change of the recipe for this module; its change voids the module's C."""
-    path = TREE / "recipe" / name
-    if not path.exists() or path.read_text() != text:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        (TREE / source.with_suffix(".c")).unlink(missing_ok=True)
-        path.write_text(text)
-    return str(path)
-
-
 def extensions() -> list[Extension]:
     if MODE not in COMPILE_ARGS:
         raise SystemExit(f"WHIMBREL_BUILD={MODE!r} is not one of {', '.join(COMPILE_ARGS)}")
-    if MODE == "sanitize" and not toolchain.has_compiler():
-        raise SystemExit("WHIMBREL_BUILD=sanitize needs gcc or clang: zig brings no sanitizer runtime")
-    text = recipe()
     found = []
     for path in sorted((ROOT / "src").rglob("*.pyx")):
         source = path.relative_to(ROOT)
         name = ".".join(source.with_suffix("").parts[1:])
         if ONLY and not name.startswith(ONLY):
             continue
-        found.append(
-            Extension(
-                name,
-                [str(source)],
-                depends=[stamp(name, source, text)],
-                extra_compile_args=[*COMPILE_ARGS[MODE], *COMMON_ARGS],
-                extra_link_args=LINK_ARGS.get(MODE, []),
-            )
-        )
+        compile_args = [*COMPILE_ARGS[MODE], *COMMON_ARGS]
+        link_args = LINK_ARGS.get(MODE, [])
+        found.append(Extension(name, [str(source)], extra_compile_args=compile_args, extra_link_args=link_args))
     return found
+
+
+def stamp(ext: Extension, text: str) -> str:
+    """A file that is as old as the last change of the recipe for this module; its change voids the module's C."""
+    path = TREE / "recipe" / ext.name
+    if not path.exists() or path.read_text() != text:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (TREE / ext.sources[0]).with_suffix(".c").unlink(missing_ok=True)
+        path.write_text(text)
+    return str(path)
+
+
+def translate(modules: list[Extension]) -> None:
+    """Replace the .pyx of each module by the C made from it, made anew where something changed."""
+    text = recipe()
+    for ext in modules:
+        ext.depends = [stamp(ext, text)]
+    translated = cythonize(
+        modules,
+        build_dir=str(TREE),
+        include_path=["src"],
+        compiler_directives=DIRECTIVES,
+        emit_linenums=MODE == "sanitize",
+        nthreads=JOBS if JOBS > 1 else 0,
+        quiet=True,
+    )
+    sources = {ext.name: ext.sources for ext in translated}
+    for ext in modules:
+        ext.sources = sources[ext.name]
 
 
 class Build(build):
@@ -116,6 +126,9 @@ class BuildExt(build_ext):
     """`build_ext` with zig where there is no compiler, and one object tree for every kind of build."""
 
     def run(self) -> None:
+        if MODE == "sanitize" and not toolchain.has_compiler():
+            raise SystemExit("WHIMBREL_BUILD=sanitize needs gcc: zig brings no sanitizer runtime")
+        translate(self.extensions)
         if self.editable_mode:  # pip hands an empty temporary tree; the one that is already there is as good
             self.build_lib, self.build_temp = str(TREE / "lib"), str(TREE / "temp")
         super().run()
@@ -141,15 +154,7 @@ class BuildExt(build_ext):
 if __name__ == "__main__":  # cythonize's worker processes may import this file
     setup(
         cmdclass={"build": Build, "build_ext": BuildExt},
-        ext_modules=cythonize(
-            extensions(),
-            build_dir=str(TREE),
-            include_path=["src"],
-            compiler_directives=DIRECTIVES,
-            emit_linenums=MODE == "sanitize",
-            nthreads=JOBS if JOBS > 1 else 0,
-            quiet=True,
-        ),
+        ext_modules=extensions(),
         options={
             "build_ext": {"parallel": JOBS},
             "build": {"build_base": str(TREE), "build_lib": str(TREE / "lib"), "build_temp": str(TREE / "temp")},
