@@ -17,6 +17,7 @@ from libc.string cimport memset
 from whimbrel.base.buffer cimport writer_init, writer_len
 from whimbrel.server.counters cimport COUNTERS
 from whimbrel.server.session cimport BLOCKED, CLOSE, Conn, ConnClosed, Context, Executor, Outcome, Settings
+from whimbrel.server.state cimport Gate, Worker
 from whimbrel.store.store cimport StoreHandle, store_now_ms
 
 import importlib
@@ -39,30 +40,45 @@ cdef class Shim:
     cdef uint64_t* words
     cdef uint8_t* out
     cdef size_t out_bytes
+    cdef Worker* worker             # what session.pyx's functions need of one: budgets, and a gate to be alone at
+    cdef Gate gate
     cdef uint64_t connections
 
-    def __cinit__(self, StoreHandle store, size_t out_bytes=1 << 24, uint64_t max_item=1 << 20):
+    def __cinit__(self, StoreHandle store, size_t out_bytes=1 << 24, uint64_t max_item=1 << 20,
+                  size_t input_bytes=1 << 26):
         memset(&self.x, 0, sizeof(Context))
         memset(&self.settings, 0, sizeof(Settings))
         self.store = store
         self.out_bytes = out_bytes
         self.out = <uint8_t*> malloc(out_bytes)
         self.words = <uint64_t*> calloc(COUNTERS, sizeof(uint64_t))
-        if self.out == NULL or self.words == NULL:
+        self.worker = <Worker*> calloc(1, sizeof(Worker))
+        if self.out == NULL or self.words == NULL or self.worker == NULL:
             raise MemoryError
         self.settings.max_item = max_item
         self.settings.max_connections = 100
         self.x.store = store.ptr
         self.x.settings = &self.settings
         self.x.counters = self.words
+        self.gate.workers = 1
+        self.worker.gate = &self.gate
+        self.worker.input.limit = input_bytes
+        self.worker.peer_full = True            # no socket: a full buffer blocks, and Wire.feed takes what is in it
+        self.x.worker = self.worker
         writer_init(&self.x.out, self.out, out_bytes)
 
     def __dealloc__(self):
+        free(self.worker)
         free(self.out)
         free(self.words)
 
     def connect(self, str protocol):
         return Wire(self, protocol)
+
+    @property
+    def held_bytes(self):
+        """What connections hold of the input budget."""
+        return self.worker.input.used
 
     def counter(self, int index):
         return self.words[index]
