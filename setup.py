@@ -9,9 +9,11 @@ when its .pyx, a .pxd it sees, or anything in its recipe (flags, compiler, Cytho
 """
 
 import filecmp
+import hashlib
 import os
 import shutil
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -90,22 +92,36 @@ def stamp(ext: Extension, text: str) -> str:
 
 
 def translate(modules: list[Extension]) -> None:
-    """Replace the .pyx of each module by the C made from it, made anew where something changed."""
+    """Replace the .pyx of each module by the C made from it, made anew where something changed.
+
+    Cython takes seconds to find out that nothing did, so the time of the last look is kept: where no .pyx or .pxd
+    is younger, it is not asked.
+    """
     text = recipe()
     for ext in modules:
         ext.depends = [stamp(ext, text)]
-    translated = cythonize(
-        modules,
-        build_dir=str(TREE),
-        include_path=["src"],
-        compiler_directives=DIRECTIVES,
-        emit_linenums=MODE == "sanitize",
-        nthreads=JOBS if JOBS > 1 else 0,
-        quiet=True,
-    )
-    sources = {ext.name: ext.sources for ext in translated}
-    for ext in modules:
-        ext.sources = sources[ext.name]
+    translated = [str((TREE / ext.sources[0]).with_suffix(".c")) for ext in modules]
+    started_s = time.time()
+    names = hashlib.sha256("\n".join(translated).encode()).hexdigest()[:16]
+    looked = TREE / "recipe" / f"looked-{names}"
+    if not (looked.exists() and youngest_source_s() < looked.stat().st_mtime and all(map(os.path.exists, translated))):
+        cythonize(
+            modules,
+            build_dir=str(TREE),
+            include_path=["src"],
+            compiler_directives=DIRECTIVES,
+            emit_linenums=MODE == "sanitize",
+            nthreads=JOBS if JOBS > 1 else 0,
+            quiet=True,
+        )
+        looked.touch()
+        os.utime(looked, (started_s, started_s))  # what was edited meanwhile is looked at again
+    for ext, source in zip(modules, translated, strict=True):
+        ext.sources = [source]
+
+
+def youngest_source_s() -> float:
+    return max(path.stat().st_mtime for path in (ROOT / "src").rglob("*.p[yx][xd]"))
 
 
 class Build(build):
