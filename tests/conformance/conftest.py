@@ -85,13 +85,14 @@ def redis_server(request: pytest.FixtureRequest) -> Server:
 
 
 @pytest.fixture
-def ours(whimbrel_shared: Server) -> Server:
+def ours(request: pytest.FixtureRequest) -> Server:
     """Whimbrel, empty; for what no original can do."""
     if not OURS:
         pytest.skip("WHIMBREL_TEST_AGAINST=original")
-    with Wire(whimbrel_shared.address) as wire:
+    server: Server = request.getfixturevalue("whimbrel_shared")
+    with Wire(server.address) as wire:
         assert wire.ask(b"flush_all") == b"OK"
-    return whimbrel_shared
+    return server
 
 
 class Starter:
