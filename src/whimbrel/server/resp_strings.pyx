@@ -1,0 +1,745 @@
+"""RESP commands on string values: each is a read, a decision and at most one store_put that expects what was read."""
+
+from libc.errno cimport ERANGE, errno
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdio cimport snprintf
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy, memset
+from whimbrel.base.buffer cimport Writer, put_i64, writer_init, writer_len
+from whimbrel.base.slice cimport Slice, slice_of
+from whimbrel.protocol.resp.codec cimport (
+    RESP_ARRAY, RESP_BULK, resp_next_arg, resp_parse_i64, resp_put_bulk, resp_put_crlf, resp_put_header, resp_put_null,
+)
+from whimbrel.server.resp_run cimport (
+    GOT_BLOCKED, GOT_BUSY, GOT_MISS, GOT_VALUE, RUN_ARGV, RUN_RETRIES, STEP_BLOCKED, STEP_DONE,
+    Got, Run, Step, arg_int, arg_is, find, find_true, missed, put_failed, reply_int, reply_ok, rewind, room, run_error,
+    run_max_expire_ms, run_error_about, run_put, used, value_reply,
+)
+from whimbrel.server.session cimport exclusive_enter, exclusive_leave, memory_give, memory_take
+from whimbrel.store.store cimport (
+    EXPECT_ANY, EXPECT_NONE, STORE_CHANGED, STORE_MISS, STORE_OK, STORE_TOO_LARGE, Put, StoreStatus, View, store_hash,
+    store_max_item, store_remove, store_validate, view_copy,
+)
+
+cdef extern from "<stdlib.h>" nogil:
+    long double strtold(const char* text, char** end)
+cdef extern from "<math.h>" nogil:
+    long double HUGE_VALL
+
+cdef enum:
+    DIGITS_MAX = 20             # bytes of the longest int64
+    FLOAT_CHARS = 5 * 1024      # bytes of the longest long double written out: 4933 digits and 17 more
+    RESUMED = 1                 # see string_mget
+
+cdef enum SetFlag:
+    SET_NX = 1
+    SET_XX = 2
+    SET_GET = 4
+    SET_KEEPTTL = 8
+    SET_EX = 16
+    SET_PX = 32
+    SET_EXAT = 64
+    SET_PXAT = 128
+    SET_PERSIST = 256           # GETEX
+    SET_ANY_TIME = 16 + 32 + 64 + 128
+
+cdef uint64_t MGET_AT = <uint64_t> 1 << 63
+
+
+cdef inline Step changed(Run* r) noexcept nogil:
+    return put_failed(r, STORE_CHANGED)
+
+
+cdef inline Put new_put(Slice key, uint64_t hash, Slice value) noexcept nogil:
+    cdef Put put
+    memset(&put, 0, sizeof(Put))
+    put.key = key
+    put.hash = hash
+    put.prefix = value
+    return put
+
+
+cdef inline Put put_over(Slice key, const View* v, Slice value) noexcept nogil:
+    """A new value for an item that keeps its flags and its time."""
+    cdef Put put = new_put(key, v.hash, value)
+    put.hash = v.hash
+    put.flags = v.flags
+    put.expire_ms = v.expire_ms
+    put.expect = v.version
+    return put
+
+
+# Reading
+
+cdef Step string_get(Run* r) noexcept nogil:
+    cdef View v
+    cdef Got got = value_reply(r, r.argv[1], store_hash(r.x.store, r.argv[1]), &v)
+    if got == GOT_VALUE:
+        used(r, &v)
+    elif got == GOT_MISS:
+        missed(r)
+        resp_put_null(r.w, r.version)
+    elif got == GOT_BLOCKED:
+        return STEP_BLOCKED
+    else:
+        return changed(r)
+    return STEP_DONE
+
+
+cdef Step string_mget(Run* r) noexcept nogil:
+    """Streams: a reader that stops us half-way finds us at that key again (Conn.mc_state, mc_swallow)."""
+    cdef const uint8_t* at = r.first
+    cdef const uint8_t* here
+    cdef size_t i = 1
+    cdef Slice key
+    cdef View v
+    cdef Got got
+    if r.c.mc_state & MGET_AT and not r.alone:
+        i = <size_t> (r.c.mc_state & ~MGET_AT)
+        at = r.first + r.c.mc_swallow
+        r.c.mc_state = r.c.mc_swallow = 0
+    else:
+        resp_next_arg(&at)
+        resp_put_header(r.w, RESP_ARRAY, r.argc - 1)
+    while i < r.argc:
+        here = at
+        key = resp_next_arg(&at)
+        got = GOT_BLOCKED
+        if room(r, 64):
+            got = value_reply(r, key, store_hash(r.x.store, key), &v)
+        if got == GOT_BLOCKED:
+            if not r.alone and not r.holding:
+                r.c.mc_state = MGET_AT | i
+                r.c.mc_swallow = <uint64_t> (here - r.first)
+            return STEP_BLOCKED
+        if got == GOT_VALUE:
+            used(r, &v)
+        else:
+            missed(r)
+            resp_put_null(r.w, r.version)
+        i += 1
+    return STEP_DONE
+
+
+cdef Step string_strlen(Run* r) noexcept nogil:
+    cdef View v
+    cdef uint64_t hash = 0
+    cdef StoreStatus status = find_true(r, r.argv[1], &hash, &v)
+    if status == STORE_CHANGED:
+        return changed(r)
+    if status == STORE_MISS:
+        missed(r)
+        return reply_int(r, 0)
+    used(r, &v)
+    return reply_int(r, <int64_t> v.value_len)
+
+
+cdef bint range_of(int64_t start, int64_t end, size_t len, size_t* offset, size_t* n) noexcept nogil:
+    """GETRANGE's inclusive range within len bytes; False if it is empty."""
+    cdef int64_t size = <int64_t> len
+    if start < 0 and end < 0 and start > end:
+        return False
+    if start < 0:
+        start = max(start + size, 0)
+    if end < 0:
+        end = max(end + size, 0)
+    if end >= size:
+        end = size - 1
+    if start > end or size == 0:
+        return False
+    offset[0] = <size_t> start
+    n[0] = <size_t> (end - start) + 1
+    return True
+
+
+cdef Step string_getrange(Run* r) noexcept nogil:
+    cdef int64_t start = 0
+    cdef int64_t end = 0
+    cdef uint64_t hash = 0
+    cdef size_t offset = 0
+    cdef size_t n = 0
+    cdef View v
+    cdef int attempt
+    if not arg_int(r, r.argv[2], &start) or not arg_int(r, r.argv[3], &end):
+        return STEP_DONE
+    for attempt in range(RUN_RETRIES):
+        if find_true(r, r.argv[1], &hash, &v) != STORE_OK:
+            missed(r)
+            resp_put_bulk(r.w, b"", 0)
+            return STEP_DONE
+        if not range_of(start, end, v.value_len, &offset, &n):
+            n = 0
+        if not room(r, n + 32):
+            return STEP_BLOCKED
+        resp_put_header(r.w, RESP_BULK, n)
+        view_copy(r.x.store, &v, offset, n, r.w.pos)
+        r.w.pos += n
+        resp_put_crlf(r.w)
+        if store_validate(r.x.store, &v):
+            used(r, &v)
+            return STEP_DONE
+        rewind(r)
+    return changed(r)
+
+
+# Times
+
+cdef Step invalid_expire(Run* r) noexcept nogil:
+    return run_error_about(r, b"ERR invalid expire time in '", slice_of(r.row.name, r.row.name_len), 32, b"' command")
+
+
+cdef bint expire_from(Run* r, Slice arg, bint seconds, bint absolute, int64_t* expire_ms) noexcept nogil:
+    """A time argument of SET and its kin as steady wall ms, or the error and False.  0 and below are invalid."""
+    cdef int64_t t = 0
+    if not arg_int(r, arg, &t):
+        return False
+    if t <= 0 or t > run_max_expire_ms() or (seconds and t > run_max_expire_ms() // 1000):
+        invalid_expire(r)
+        return False
+    if seconds:
+        t *= 1000
+    if not absolute:
+        t += r.x.now_ms
+    if t > run_max_expire_ms():
+        invalid_expire(r)
+        return False
+    expire_ms[0] = t
+    return True
+
+
+cdef uint32_t time_flag(Slice arg) noexcept nogil:
+    if arg_is(arg, b"EX"):
+        return SET_EX
+    if arg_is(arg, b"PX"):
+        return SET_PX
+    if arg_is(arg, b"EXAT"):
+        return SET_EXAT
+    if arg_is(arg, b"PXAT"):
+        return SET_PXAT
+    return 0
+
+
+cdef uint32_t set_flag(Slice arg, bint getex) noexcept nogil:
+    """The option a word is for SET, or for GETEX; 0 for none."""
+    cdef uint32_t flag = time_flag(arg)
+    if flag:
+        return flag
+    if getex:
+        return SET_PERSIST if arg_is(arg, b"PERSIST") else 0
+    if arg_is(arg, b"NX"):
+        return SET_NX
+    if arg_is(arg, b"XX"):
+        return SET_XX
+    if arg_is(arg, b"GET"):
+        return SET_GET
+    return SET_KEEPTTL if arg_is(arg, b"KEEPTTL") else 0
+
+
+cdef inline bint conflict(uint32_t flags, uint32_t flag) noexcept nogil:
+    """NX against XX, and one kind of time at most (the same kind twice is the original's habit: the last counts)."""
+    cdef uint32_t times = SET_ANY_TIME | SET_KEEPTTL | SET_PERSIST
+    if flag == SET_NX:
+        return flags & SET_XX != 0
+    if flag == SET_XX:
+        return flags & SET_NX != 0
+    return flag & times != 0 and flags & times & ~flag != 0
+
+
+cdef bint options(Run* r, size_t i, bint getex, uint32_t* flags, int64_t* expire_ms) noexcept nogil:
+    """The options from argument i on, or the error and False."""
+    cdef uint32_t flag
+    cdef size_t time_at = 0
+    flags[0] = 0
+    while i < r.argc:
+        flag = set_flag(r.argv[i], getex) if i < RUN_ARGV else 0
+        if flag & SET_ANY_TIME:
+            i += 1
+            time_at = i
+        if flag == 0 or conflict(flags[0], flag) or i >= r.argc or i >= RUN_ARGV:
+            run_error(r, b"ERR syntax error")
+            return False
+        flags[0] |= flag
+        i += 1
+    if time_at:
+        return expire_from(r, r.argv[time_at], flags[0] & (SET_EX | SET_EXAT) != 0,
+                           flags[0] & (SET_EXAT | SET_PXAT) != 0, expire_ms)
+    return True
+
+
+# Writing
+
+cdef enum Stored:               # what became of a conditional set
+    STORED = 0
+    NOT_STORED                  # NX or XX said no
+    STORED_BLOCKED
+    STORED_FAILED               # `status` says why
+
+
+cdef StoreStatus look(Run* r, uint32_t flags, Slice key, View* v, bint* blocked) noexcept nogil:
+    """What is under the key; with SET_GET its value (or null) is composed."""
+    cdef uint64_t hash = 0
+    cdef Got got
+    if not flags & SET_GET:
+        return find_true(r, key, &hash, v)
+    got = value_reply(r, key, store_hash(r.x.store, key), v)
+    blocked[0] = got == GOT_BLOCKED
+    if got == GOT_VALUE:
+        used(r, v)
+        return STORE_OK
+    if got == GOT_MISS:
+        missed(r)
+        resp_put_null(r.w, r.version)
+        return STORE_MISS
+    return STORE_CHANGED
+
+
+cdef StoreStatus put_or_expire(Run* r, Put* put) noexcept nogil:
+    """An item whose time has passed already is not stored: what it would replace goes, too."""
+    cdef StoreStatus status
+    if put.expire_ms == 0 or put.expire_ms > r.x.now_ms:
+        return run_put(r, put)
+    if put.expect == EXPECT_NONE:
+        return STORE_OK
+    status = store_remove(r.x.store, put.key, put.hash, put.expect, r.x.now_ms)
+    return STORE_OK if status == STORE_MISS else status
+
+
+cdef Stored set_value(
+    Run* r, Slice key, Slice value, uint32_t flags, int64_t expire_ms, StoreStatus* status
+) noexcept nogil:
+    cdef View v
+    cdef Put put = new_put(key, store_hash(r.x.store, key), value)
+    cdef bint blocked = False
+    cdef StoreStatus found
+    cdef int attempt
+    put.expire_ms = expire_ms
+    if not flags & (SET_NX | SET_XX | SET_GET | SET_KEEPTTL):
+        put.expect = EXPECT_ANY
+        status[0] = put_or_expire(r, &put)
+        return STORED if status[0] == STORE_OK else STORED_FAILED
+    for attempt in range(RUN_RETRIES):
+        found = look(r, flags, key, &v, &blocked)
+        if blocked:
+            return STORED_BLOCKED
+        if found != STORE_CHANGED:
+            if (flags & SET_NX and found == STORE_OK) or (flags & SET_XX and found == STORE_MISS):
+                return NOT_STORED
+            put.expect = v.version if found == STORE_OK else EXPECT_NONE
+            if flags & SET_KEEPTTL:
+                put.expire_ms = v.expire_ms if found == STORE_OK else 0
+            status[0] = put_or_expire(r, &put)
+            if status[0] == STORE_OK:
+                return STORED
+            if status[0] != STORE_CHANGED:
+                break
+        rewind(r)
+    rewind(r)
+    return STORED_FAILED
+
+
+cdef Step set_and_reply(Run* r, Slice value, uint32_t flags, int64_t expire_ms) noexcept nogil:
+    cdef StoreStatus status = STORE_CHANGED
+    cdef Stored stored = set_value(r, r.argv[1], value, flags, expire_ms, &status)
+    if stored == STORED_BLOCKED:
+        return STEP_BLOCKED
+    if stored == STORED_FAILED:
+        return put_failed(r, status)
+    if flags & SET_GET:
+        return STEP_DONE
+    if stored == STORED:
+        return reply_ok(r)
+    resp_put_null(r.w, r.version)
+    return STEP_DONE
+
+
+cdef Step string_set(Run* r) noexcept nogil:
+    cdef uint32_t flags = 0
+    cdef int64_t expire_ms = 0
+    if r.argc > 3 and not options(r, 3, False, &flags, &expire_ms):
+        return STEP_DONE
+    return set_and_reply(r, r.argv[2], flags, expire_ms)
+
+
+cdef Step string_setnx(Run* r) noexcept nogil:
+    cdef StoreStatus status = STORE_CHANGED
+    cdef Stored stored = set_value(r, r.argv[1], r.argv[2], SET_NX, 0, &status)
+    if stored == STORED_FAILED:
+        return put_failed(r, status)
+    return reply_int(r, stored == STORED)
+
+
+cdef Step string_setex(Run* r) noexcept nogil:
+    cdef int64_t expire_ms = 0
+    if not expire_from(r, r.argv[2], True, False, &expire_ms):
+        return STEP_DONE
+    return set_and_reply(r, r.argv[3], 0, expire_ms)
+
+
+cdef Step string_psetex(Run* r) noexcept nogil:
+    cdef int64_t expire_ms = 0
+    if not expire_from(r, r.argv[2], False, False, &expire_ms):
+        return STEP_DONE
+    return set_and_reply(r, r.argv[3], 0, expire_ms)
+
+
+cdef Step string_getset(Run* r) noexcept nogil:
+    return set_and_reply(r, r.argv[2], SET_GET, 0)
+
+
+cdef Step string_getdel(Run* r) noexcept nogil:
+    cdef View v
+    cdef bint blocked = False
+    cdef StoreStatus status
+    cdef int attempt
+    for attempt in range(RUN_RETRIES):
+        status = look(r, SET_GET, r.argv[1], &v, &blocked)
+        if blocked:
+            return STEP_BLOCKED
+        if status == STORE_OK:
+            status = store_remove(r.x.store, r.argv[1], v.hash, v.version, r.x.now_ms)
+        elif status == STORE_MISS:
+            return STEP_DONE
+        if status == STORE_OK:
+            return STEP_DONE
+        rewind(r)
+    return changed(r)
+
+
+cdef Step string_getex(Run* r) noexcept nogil:
+    cdef View v
+    cdef Put put
+    cdef uint32_t flags = 0
+    cdef int64_t expire_ms = 0
+    cdef bint blocked = False
+    cdef StoreStatus status
+    cdef int attempt
+    if not options(r, 2, True, &flags, &expire_ms):
+        return STEP_DONE
+    for attempt in range(RUN_RETRIES):
+        status = look(r, SET_GET, r.argv[1], &v, &blocked)
+        if blocked:
+            return STEP_BLOCKED
+        if status == STORE_MISS or (status == STORE_OK and flags == 0):
+            return STEP_DONE
+        if status == STORE_OK:
+            put = put_over(r.argv[1], &v, slice_of(NULL, 0))
+            put.base = &v
+            put.expire_ms = expire_ms
+            put.stale = v.stale
+            put.won = v.won
+            status = put_or_expire(r, &put)
+        if status == STORE_OK:
+            return STEP_DONE
+        rewind(r)
+        if status != STORE_CHANGED:
+            return put_failed(r, status)
+    return changed(r)
+
+
+# Many keys
+
+cdef StoreStatus set_pairs(Run* r) noexcept nogil:
+    """The pairs in order; the first failure ends it."""
+    cdef const uint8_t* at = r.first
+    cdef StoreStatus status = STORE_OK
+    cdef Put put
+    cdef Slice key, value
+    cdef size_t i
+    resp_next_arg(&at)
+    for i in range((r.argc - 1) // 2):
+        key = resp_next_arg(&at)
+        value = resp_next_arg(&at)
+        put = new_put(key, store_hash(r.x.store, key), value)
+        status = run_put(r, &put)
+        if status != STORE_OK:
+            break
+    return status
+
+
+cdef bint odd_pairs(Run* r) noexcept nogil:
+    if r.argc & 1:
+        return False
+    run_error_about(r, b"ERR wrong number of arguments for '", slice_of(r.row.name, r.row.name_len), 32, b"' command")
+    return True
+
+
+cdef Step string_mset(Run* r) noexcept nogil:
+    cdef StoreStatus status
+    if odd_pairs(r):
+        return STEP_DONE
+    status = set_pairs(r)
+    return reply_ok(r) if status == STORE_OK else put_failed(r, status)
+
+
+cdef bint any_there(Run* r) noexcept nogil:
+    cdef const uint8_t* at = r.first
+    cdef uint64_t hash = 0
+    cdef View v
+    cdef Slice key
+    cdef size_t i
+    resp_next_arg(&at)
+    for i in range((r.argc - 1) // 2):
+        key = resp_next_arg(&at)
+        resp_next_arg(&at)
+        if find_true(r, key, &hash, &v) != STORE_MISS:
+            return True
+    return False
+
+
+cdef Step string_msetnx(Run* r) noexcept nogil:
+    """Alone among the workers: nobody sees some of the keys, or takes one in between."""
+    cdef StoreStatus status = STORE_OK
+    cdef bint there
+    if odd_pairs(r):
+        return STEP_DONE
+    if not r.alone:
+        exclusive_enter(r.x)
+    there = any_there(r)
+    if not there:
+        status = set_pairs(r)
+    if not r.alone:
+        exclusive_leave(r.x)
+    return reply_int(r, not there) if status == STORE_OK else put_failed(r, status)
+
+
+# Parts
+
+cdef Step string_append(Run* r) noexcept nogil:
+    cdef View v
+    cdef Put put
+    cdef uint64_t hash = 0
+    cdef size_t length
+    cdef StoreStatus status
+    cdef int attempt
+    for attempt in range(RUN_RETRIES):
+        status = find_true(r, r.argv[1], &hash, &v)
+        if status == STORE_CHANGED:
+            continue
+        if status == STORE_OK:
+            put = put_over(r.argv[1], &v, slice_of(NULL, 0))
+            put.base = &v
+            put.suffix = r.argv[2]
+            length = v.value_len + r.argv[2].len
+        else:
+            put = new_put(r.argv[1], store_hash(r.x.store, r.argv[1]), r.argv[2])
+            put.expect = EXPECT_NONE
+            length = r.argv[2].len
+        status = run_put(r, &put)
+        if status == STORE_OK:
+            return reply_int(r, <int64_t> length)
+        if status != STORE_CHANGED:
+            return put_failed(r, status)
+    return changed(r)
+
+
+cdef void overwrite(Run* r, const View* v, uint8_t* whole, size_t offset) noexcept nogil:
+    """SETRANGE's new value into `whole`; v may be NULL."""
+    cdef size_t kept = 0
+    if v != NULL:
+        kept = v.value_len
+        view_copy(r.x.store, v, 0, kept, whole)
+    if kept < offset:
+        memset(whole + kept, 0, offset - kept)
+    memcpy(whole + offset, r.argv[3].ptr, r.argv[3].len)
+
+
+cdef StoreStatus set_range(Run* r, const View* v, size_t offset, size_t* length) noexcept nogil:
+    """One attempt at SETRANGE over `v` (NULL: over nothing), with the whole value in memory for a moment."""
+    cdef Put put
+    cdef StoreStatus status
+    cdef uint8_t* whole
+    length[0] = max(v.value_len if v != NULL else 0, offset + r.argv[3].len)
+    if length[0] + r.argv[1].len > store_max_item(r.x.store) or not memory_take(r.x, length[0]):
+        return STORE_TOO_LARGE
+    whole = <uint8_t*> malloc(length[0])
+    if whole == NULL:
+        memory_give(r.x, length[0])
+        return STORE_TOO_LARGE
+    overwrite(r, v, whole, offset)
+    if v != NULL:
+        put = put_over(r.argv[1], v, slice_of(whole, length[0]))
+    else:
+        put = new_put(r.argv[1], store_hash(r.x.store, r.argv[1]), slice_of(whole, length[0]))
+        put.expect = EXPECT_NONE
+    status = run_put(r, &put)
+    free(whole)
+    memory_give(r.x, length[0])
+    return status
+
+
+cdef Step string_setrange(Run* r) noexcept nogil:
+    cdef View v
+    cdef int64_t offset = 0
+    cdef uint64_t hash = 0
+    cdef size_t length = 0
+    cdef StoreStatus status
+    cdef int attempt
+    if not arg_int(r, r.argv[2], &offset):
+        return STEP_DONE
+    if offset < 0:
+        return run_error(r, b"ERR offset is out of range")
+    for attempt in range(RUN_RETRIES):
+        status = find_true(r, r.argv[1], &hash, &v)
+        if status == STORE_CHANGED:
+            continue
+        if r.argv[3].len == 0:
+            return reply_int(r, <int64_t> v.value_len if status == STORE_OK else 0)
+        if <uint64_t> offset > store_max_item(r.x.store):
+            return put_failed(r, STORE_TOO_LARGE)
+        status = set_range(r, &v if status == STORE_OK else NULL, <size_t> offset, &length)
+        if status == STORE_OK:
+            return reply_int(r, <int64_t> length)
+        if status != STORE_CHANGED:
+            return put_failed(r, status)
+    return changed(r)
+
+
+# Numbers
+
+cdef bint read_int(Run* r, const View* v, int64_t* out) noexcept nogil:
+    """The item's value as an int64 (to be validated)."""
+    cdef uint8_t digits[DIGITS_MAX]
+    if v.value_len > DIGITS_MAX:
+        return False
+    view_copy(r.x.store, v, 0, v.value_len, digits)
+    return resp_parse_i64(digits, v.value_len, out)
+
+
+cdef inline bint add_overflows(int64_t a, int64_t b) noexcept nogil:
+    cdef int64_t top = 0x7fffffffffffffff
+    return (b > 0 and a > top - b) or (b < 0 and a < -top - 1 - b)
+
+
+cdef StoreStatus put_number(Run* r, const View* v, Slice text) noexcept nogil:
+    """A number in place of the one in `v`, or (NULL) where there was none."""
+    cdef Put put
+    if v != NULL:
+        put = put_over(r.argv[1], v, text)
+    else:
+        put = new_put(r.argv[1], store_hash(r.x.store, r.argv[1]), text)
+        put.expect = EXPECT_NONE
+    return run_put(r, &put)
+
+
+cdef Step add(Run* r, int64_t by) noexcept nogil:
+    cdef uint8_t digits[DIGITS_MAX]
+    cdef Writer text
+    cdef View v
+    cdef uint64_t hash = 0
+    cdef int64_t value = 0
+    cdef bint right
+    cdef StoreStatus found, status
+    cdef int attempt
+    for attempt in range(RUN_RETRIES):
+        found = find(r, r.argv[1], &hash, &v)
+        value = 0
+        if found == STORE_OK:
+            right = read_int(r, &v, &value)
+            if not store_validate(r.x.store, &v):
+                continue
+            if not right:
+                return run_error(r, b"ERR value is not an integer or out of range")
+        if add_overflows(value, by):
+            return run_error(r, b"ERR increment or decrement would overflow")
+        writer_init(&text, digits, DIGITS_MAX)
+        put_i64(&text, value + by)
+        status = put_number(r, &v if found == STORE_OK else NULL, slice_of(digits, writer_len(&text)))
+        if status == STORE_OK:
+            return reply_int(r, value + by)
+        if status != STORE_CHANGED:
+            return put_failed(r, status)
+    return changed(r)
+
+
+cdef Step string_incr(Run* r) noexcept nogil:
+    return add(r, 1)
+
+
+cdef Step string_decr(Run* r) noexcept nogil:
+    return add(r, -1)
+
+
+cdef Step string_incrby(Run* r) noexcept nogil:
+    cdef int64_t by = 0
+    return add(r, by) if arg_int(r, r.argv[2], &by) else STEP_DONE
+
+
+cdef Step string_decrby(Run* r) noexcept nogil:
+    cdef int64_t by = 0
+    if not arg_int(r, r.argv[2], &by):
+        return STEP_DONE
+    if by == -<int64_t> 0x7fffffffffffffff - 1:
+        return run_error(r, b"ERR decrement would overflow")
+    return add(r, -by)
+
+
+cdef bint parse_float(char* text, size_t n, long double* out) noexcept nogil:
+    """A whole text (with room for a NUL behind it) as a long double; no blanks around it, and not a NaN."""
+    cdef char* end = NULL
+    if n == 0 or text[0] == 32 or 9 <= text[0] <= 13:
+        return False
+    text[n] = 0
+    errno = 0
+    out[0] = strtold(text, &end)
+    if end != text + n or out[0] != out[0]:
+        return False
+    return errno != ERANGE or (out[0] != 0 and out[0] != HUGE_VALL and out[0] != -HUGE_VALL)
+
+
+cdef size_t format_float(long double value, char* text) noexcept nogil:
+    """17 decimals without their trailing zeros, into FLOAT_CHARS bytes."""
+    cdef size_t n = <size_t> snprintf(text, FLOAT_CHARS, b"%.17Lf", value)
+    while text[n - 1] == 48:
+        n -= 1
+    if text[n - 1] == 46:
+        n -= 1
+    if n == 2 and text[0] == 45 and text[1] == 48:
+        text[0] = 48
+        n = 1
+    return n
+
+
+cdef bint read_float(Run* r, const View* v, char* text, long double* out) noexcept nogil:
+    if v.value_len >= FLOAT_CHARS:
+        return False
+    view_copy(r.x.store, v, 0, v.value_len, <uint8_t*> text)
+    return parse_float(text, v.value_len, out)
+
+
+cdef Step string_incrbyfloat(Run* r) noexcept nogil:
+    cdef char text[FLOAT_CHARS]
+    cdef View v
+    cdef uint64_t hash = 0
+    cdef long double by = 0
+    cdef long double value = 0
+    cdef size_t n
+    cdef bint right
+    cdef StoreStatus found, status
+    cdef int attempt
+    for attempt in range(RUN_RETRIES):
+        found = find(r, r.argv[1], &hash, &v)
+        value = 0
+        if found == STORE_OK:
+            right = read_float(r, &v, text, &value)
+            if not store_validate(r.x.store, &v):
+                continue
+            if not right:
+                return run_error(r, b"ERR value is not a valid float")
+        if r.argv[2].len >= FLOAT_CHARS:
+            return run_error(r, b"ERR value is not a valid float")
+        memcpy(text, r.argv[2].ptr, r.argv[2].len)
+        if not parse_float(text, r.argv[2].len, &by):
+            return run_error(r, b"ERR value is not a valid float")
+        value += by
+        if value != value or value == HUGE_VALL or value == -HUGE_VALL:
+            return run_error(r, b"ERR increment would produce NaN or Infinity")
+        n = format_float(value, text)
+        if not room(r, n + 32):
+            return STEP_BLOCKED
+        status = put_number(r, &v if found == STORE_OK else NULL, slice_of(text, n))
+        if status == STORE_OK:
+            resp_put_bulk(r.w, text, n)
+            return STEP_DONE
+        if status != STORE_CHANGED:
+            return put_failed(r, status)
+    return changed(r)
