@@ -1,6 +1,7 @@
 """The build's choice of compiler, and that the trees of the build are kept apart."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -100,3 +101,55 @@ def test_an_unknown_mode_is_one_line(mode: str) -> None:
     done = subprocess.run([sys.executable, "setup.py", "--name"], cwd=ROOT, env=environ, capture_output=True, text=True)
     assert done.returncode != 0
     assert "WHIMBREL_BUILD" in done.stderr.splitlines()[-1]
+
+
+# ---- what is built again --------------------------------------------------------------------------------
+
+SMALL_TREE = {
+    "src/whimbrel/__init__.py": "",
+    "src/whimbrel/one.pxd": "cdef inline int one() noexcept:\n    return 1\n",
+    "src/whimbrel/user.pyx": "from whimbrel.one cimport one\n\n\ndef value():\n    return one()\n",
+    "src/whimbrel/other.pyx": "def value():\n    return 3\n",
+    "README.md": "",
+    "LICENSE": "",
+}
+
+
+def built(tree: Path, **environ: str) -> set[str]:
+    """Build in place; the names of the modules that were compiled."""
+    command = [sys.executable, "setup.py", "build_ext", "--inplace"]
+    environ = {**os.environ, "WHIMBREL_BUILD": "test", **environ}
+    done = subprocess.run(command, cwd=tree, env=environ, capture_output=True, text=True, check=True)
+    return set(re.findall(r"^building '([\w.]+)' extension", done.stdout + done.stderr, re.MULTILINE))
+
+
+def values(tree: Path) -> list[int]:
+    code = "import whimbrel.user, whimbrel.other; print(whimbrel.user.value(), whimbrel.other.value())"
+    environ = {**os.environ, "PYTHONPATH": str(tree / "src")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tree, env=environ, capture_output=True, text=True, check=True
+    )
+    return [int(word) for word in done.stdout.split()]
+
+
+@pytest.mark.slow
+def test_what_changed_is_built_again_and_nothing_else(tmp_path: Path) -> None:
+    for name, text in SMALL_TREE.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    for path in [ROOT / "setup.py", ROOT / "pyproject.toml", *(ROOT / "tools").glob("*.py")]:
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text(path.read_text())
+    both = {"whimbrel.user", "whimbrel.other"}
+    assert built(tmp_path) == both
+    assert values(tmp_path) == [1, 3]
+    assert built(tmp_path) == set()
+    (tmp_path / "src/whimbrel/one.pxd").write_text(SMALL_TREE["src/whimbrel/one.pxd"].replace("1", "2"))
+    assert built(tmp_path) == {"whimbrel.user"}
+    assert values(tmp_path) == [2, 3]
+    (tmp_path / "src/whimbrel/other.pyx").write_text("def value():\n    return 4\n")
+    assert built(tmp_path, WHIMBREL_ONLY="whimbrel.user") == set()
+    assert built(tmp_path) == {"whimbrel.other"}
+    assert values(tmp_path) == [2, 4]
+    assert built(tmp_path, CFLAGS="-fno-inline") == both
