@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from whimbrel.cache import Cache
     from whimbrel.cachecalls import cached
 
-__all__ = ["Cache", "cached"]
+__all__ = ["Cache", "__version__", "cached"]
+
+__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:

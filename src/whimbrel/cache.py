@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from types import EllipsisType, TracebackType
 from typing import Any, Protocol, Self
 
-from whimbrel.base.options import parse_size
+from whimbrel.base.values import parse_size
 from whimbrel.cachecore import CODEC_FLAGS, MISSING, CacheCore
 from whimbrel.store.store import StoreHandle
 

@@ -1,8 +1,7 @@
 """@cached: remember what a function returned, and compute each answer once at a time.
 
-Idea: the key is the function's name, a generation and the arguments as the safe codec writes them (1, 1.0 and
-True are three arguments; f(1, b=2) and f(1, 2) are one call).  The first caller who misses is the leader and
-computes; whoever asks for the same key meanwhile waits for the leader's answer:
+Idea: the first caller who misses is the leader and computes; whoever asks for the same key meanwhile waits for
+the leader's answer (what the key is, see cachekeys):
 
     leader returns      the answer is stored and given to all who wait; None is an answer like any other
     leader raises       nothing is stored; all who wait raise the same exception, later callers try again
@@ -10,19 +9,14 @@ computes; whoever asks for the same key meanwhile waits for the leader's answer:
     leader too slow     after `patience` seconds a waiter computes for itself
     leader asks itself  a recursive call with the same key computes, as it would without @cached
 
-The generation is an item of its own, drawn at random: `cache_clear` draws another, so that what was stored is
-found no more and is evicted in time, in every process that shares the cache; and if the generation itself is
-evicted, a new one is drawn and nothing old can come back.
 Deliberately not: refreshing ahead of expiry; waiting across processes (each process may compute once).
 """
 
 import asyncio
 import contextvars
 import functools
-import hashlib
 import inspect
 import os
-import secrets
 import threading
 import weakref
 from collections.abc import Callable, Coroutine, Iterable
@@ -31,19 +25,13 @@ from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
 from whimbrel.base.errors import ItemTooLargeError, StoreFullError
 from whimbrel.cache import Cache
-from whimbrel.cachecodec import pack
 from whimbrel.cachecore import MISSING
+from whimbrel.cachekeys import CallKeys, KeyFunction, stable_name
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 
 PATIENCE = 10.0  # seconds a caller waits for another's computation before it computes itself
-PLAIN_KEY_MAX = 200  # bytes of arguments kept as they are in a key; longer ones are hashed
-DIGEST_BYTES = 20  # 160 bits: two calls that share a key do not happen
-GENERATION_BYTES = 8
-
-KeyFunction = Callable[..., str | bytes]
-
 # Keys this thread or task is computing now: a child task or thread that was given the context counts too.
 _computing: contextvars.ContextVar[frozenset[bytes]] = contextvars.ContextVar("whimbrel_computing", default=frozenset())
 
@@ -90,95 +78,6 @@ class _Counts:
             return CacheInfo(**self.numbers)
 
 
-# ---- keys ----------------------------------------------------------------------------------------------
-
-
-def _stable_name(function: Callable[..., Any], cache: Cache) -> str:
-    """A name that only this function has: two closures of one factory do not share answers."""
-    name = f"{function.__module__}.{function.__qualname__}"
-    count = cache._names[name] = cache._names.get(name, 0) + 1
-    return name if count == 1 else f"{name}#{count}"
-
-
-def _plain(value: object) -> object:
-    """An argument as it enters the key: objects may say what they are by __cache_key__()."""
-    describe = getattr(type(value), "__cache_key__", None)
-    return value if describe is None else (type(value).__qualname__, describe(value))
-
-
-class _Keys:
-    """From a call's arguments to its key."""
-
-    def __init__(
-        self, function: Callable[..., Any], cache: Cache, name: str, key: KeyFunction | None, ignore: frozenset[str]
-    ) -> None:
-        self.cache = cache
-        self.function = function
-        self.key = key
-        self.ignore = ignore
-        self.name = name.encode()
-        self.generation_key = b"gen\0" + self.name
-        self.signature = inspect.signature(function)
-        unknown = ignore - set(self.signature.parameters)
-        if unknown:
-            raise ValueError(f"ignore names {sorted(unknown)}, which {function.__qualname__}() does not take")
-        kinds = {parameter.kind for parameter in self.signature.parameters.values()}
-        simple = kinds <= {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
-        # this many positional arguments and no others need no binding: they are in order and complete
-        self.simple_count = len(self.signature.parameters) if simple and not ignore else -1
-
-    def generation(self) -> bytes:
-        """The current generation; drawn when there is none."""
-        found = self.cache.get(self.generation_key)
-        if found is None:
-            found = self.cache.setdefault(self.generation_key, secrets.token_bytes(GENERATION_BYTES), None)
-        return cast(bytes, found)
-
-    def clear(self) -> None:
-        """Draw another generation."""
-        self.cache.set(self.generation_key, secrets.token_bytes(GENERATION_BYTES), None)
-
-    def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
-        """The arguments as bytes, equal for equal calls."""
-        if self.key is not None:
-            given = self.key(*args, **kwargs)
-            if not isinstance(given, (str, bytes)):
-                raise TypeError(f"key= returned {type(given).__name__}, not str or bytes")
-            return pack(given)
-        if len(args) == self.simple_count and not kwargs:
-            return self._pack(args)
-        bound = self.signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        return self._pack(tuple(self._bound_values(bound.arguments)))
-
-    def _bound_values(self, arguments: dict[str, Any]) -> Iterable[Any]:
-        for name, value in arguments.items():
-            if name in self.ignore:
-                continue
-            if self.signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
-                yield {key: _plain(value[key]) for key in sorted(value)}
-            elif self.signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL:
-                yield tuple(map(_plain, value))
-            else:
-                yield value
-
-    def _pack(self, values: tuple[Any, ...]) -> bytes:
-        try:
-            return pack(tuple(map(_plain, values)))
-        except (TypeError, ValueError) as error:
-            raise TypeError(
-                f"an argument of {self.function.__qualname__}() cannot be part of a cache key ({error}); "
-                "give @cached key= or ignore=, or the argument's class a __cache_key__()"
-            ) from None
-
-    def of(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
-        """The key of a call."""
-        arguments = self.arguments(args, kwargs)
-        if len(arguments) > PLAIN_KEY_MAX:
-            arguments = b"#" + hashlib.blake2b(arguments, digest_size=DIGEST_BYTES).digest()
-        return self.generation() + self.name + b"\0" + arguments
-
-
 # ---- flights: computations others may wait for ----------------------------------------------------------
 
 
@@ -201,7 +100,7 @@ class _Flight:
 class _Caller:
     """What the sync and the async wrapper share."""
 
-    def __init__(self, cache: Cache, keys: _Keys, ttl: float | EllipsisType | None, patience: float) -> None:
+    def __init__(self, cache: Cache, keys: CallKeys, ttl: float | EllipsisType | None, patience: float) -> None:
         self.cache = cache
         self.keys = keys
         self.ttl = ttl
@@ -401,15 +300,15 @@ def cached(
     def decorate(function: Callable[P, R_co]) -> CachedFunction[P, R_co]:
         if not callable(function) or inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError("@cached is for functions and coroutine functions: a generator cannot be stored")
-        stored_as = name if name is not None else _stable_name(function, cache)
-        keys = _Keys(function, cache, stored_as, key, frozenset(ignore))
+        stored_as = name if name is not None else stable_name(function, cache)
+        keys = CallKeys(function, cache, stored_as, key, frozenset(ignore))
         return cast(CachedFunction[P, R_co], _wrapped(function, cache, keys, ttl, patience))
 
     return decorate
 
 
 def _wrapped(
-    function: Callable[..., Any], cache: Cache, keys: _Keys, ttl: float | EllipsisType | None, patience: float
+    function: Callable[..., Any], cache: Cache, keys: CallKeys, ttl: float | EllipsisType | None, patience: float
 ) -> Any:
     caller: _ThreadCaller | _TaskCaller
     wrapper: Any

@@ -24,7 +24,7 @@ from whimbrel.base.errors import CodecError
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy
 
 cdef extern from "Python.h":
@@ -35,48 +35,11 @@ cdef enum:
     DEPTH_MAX = 100     # containers within containers: far below what the C stack carries
     FIRST_ROOM = 256    # bytes: most values need one allocation
 
-    TAG_SHORT_STR = 0x80
-    SHORT_STR_MAX = 63
-    TAG_NONE = 0xC0
-    TAG_TRUE
-    TAG_FALSE
-    TAG_INT
-    TAG_BIG_INT
-    TAG_FLOAT
-    TAG_STR
-    TAG_STR_SURROGATES  # UTF-8 with lone surrogates, which strict UTF-8 cannot carry
-    TAG_BYTES
-    TAG_BYTEARRAY
-    TAG_LIST
-    TAG_TUPLE
-    TAG_SET
-    TAG_FROZENSET
-    TAG_DICT
-    TAG_DATETIME
-    TAG_DATE
-    TAG_TIME
-    TAG_TIMEDELTA
-    TAG_TIMEZONE
-    TAG_ZONEINFO
-    TAG_DECIMAL
-    TAG_UUID
-    TAG_COMPLEX
-
 DATETIME = struct.Struct("<HBBBBBIB")
 DATE = struct.Struct("<HBB")
 TIME = struct.Struct("<BBBIB")
 TIMEDELTA = struct.Struct("<iII")
 COMPLEX = struct.Struct("<dd")
-
-
-cdef struct Out:                    # growing bytes; freed by pack_value whatever happens
-    uint8_t* base
-    size_t size
-    size_t room
-
-cdef struct In:                     # borrowed bytes that are being read
-    const uint8_t* pos
-    const uint8_t* end
 
 
 # ---- writing -------------------------------------------------------------------------------------------

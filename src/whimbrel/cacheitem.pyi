@@ -1,0 +1,2 @@
+KEY_BYTES_MAX: int
+CODEC_FLAGS: int
