@@ -55,6 +55,7 @@ class Row:
     sense: str = "<="
     target: float | None = None
     note: str = ""
+    difference: bool = False  # `measured` is ours minus theirs, not a ratio
 
     def met(self) -> bool | None:
         """Whether the median keeps the target; None without one."""
@@ -70,6 +71,8 @@ class Row:
             worst = max(self.measured.values) if self.sense == "<=" else min(self.measured.values)
             kept = worst <= self.target if self.sense == "<=" else worst >= self.target
             return "met" if kept else "met in the median"
+        if self.difference:
+            return f"missed by {self.measured.middle - self.target:.3f}"
         return f"missed by {abs(self.measured.middle / self.target - 1):.0%}"
 
     def as_json(self) -> dict[str, Any]:
@@ -87,18 +90,20 @@ class Section:
     skipped: list[str] = field(default_factory=list)
 
     def text(self) -> str:
-        table = [("what", "reference", "unit", "ours", "theirs", "ratio", "target", "")]
+        table: list[tuple[str, ...]] = [("what", "reference", "unit", "ours", "theirs", "ratio", "target", "")]
         for row in self.rows:
-            table.append((
-                row.what,
-                row.reference,
-                row.unit,
-                str(row.ours),
-                str(row.theirs) if row.theirs else "-",
-                str(row.measured) if row.measured else "-",
-                f"{row.sense} {row.target:g}" if row.target is not None else "",
-                row.verdict() + (f"  ({row.note})" if row.note else ""),
-            ))
+            table.append(
+                (
+                    row.what,
+                    row.reference,
+                    row.unit,
+                    str(row.ours),
+                    str(row.theirs) if row.theirs else "-",
+                    str(row.measured) if row.measured else "-",
+                    f"{row.sense} {row.target:g}" if row.target is not None else "",
+                    row.verdict() + (f"  ({row.note})" if row.note else ""),
+                )
+            )
         lines = [self.title, "=" * len(self.title), self.includes, ""]
         if self.rows:
             lines += aligned(table)

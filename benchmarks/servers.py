@@ -16,11 +16,14 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Protocol, Self
+
+import whimbrel
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 20.0
 MIB = 1 << 20
+PACKAGE_PARENT = str(Path(whimbrel.__file__).resolve().parents[1])  # the server runs the code this process runs
 
 
 def free_port() -> int:
@@ -33,8 +36,11 @@ def free_port() -> int:
 class Kind(Protocol):
     """How one kind of server is started."""
 
-    name: str
-    protocol: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def protocol(self) -> str: ...
 
     def missing(self) -> str:
         """Why it cannot be started here; empty when it can."""
@@ -108,12 +114,15 @@ class Server:
     process: subprocess.Popen[bytes] | None = None
     log: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         self.port = free_port()
         command = self.kind.command(self.port, self.memory)
         if self.core is not None and shutil.which("taskset"):
             command = ["taskset", "-c", str(self.core), *command]
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log, cwd=tempfile.gettempdir())
+        environment = {**os.environ, "PYTHONPATH": PACKAGE_PARENT}
+        self.process = subprocess.Popen(
+            command, stdout=self.log, stderr=self.log, cwd=tempfile.gettempdir(), env=environment
+        )
         try:
             self._wait_ready()
         except BaseException:

@@ -1,0 +1,166 @@
+"""Miss ratios on real traces: servers at equal resident memory, the store at equal object bytes."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.rows import Row, Section, Spread, ratio
+from benchmarks.servers import MIB, Kind
+from benchmarks.setting import Setting
+from whimbrel.bench.simulate import OVERHEAD, simulate
+from whimbrel.bench.workload import Trace, Workload, read_trace
+from whimbrel.store.store import StoreHandle
+
+TRACES = ("web12", "oltp", "cloudphysics")
+BESIDE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data" / "traces"
+QUICK_LINES = 150_000
+
+RESIDENT = 96 * MIB  # of the whole process, interpreter included
+DISTINCT = 5 * RESIDENT  # bytes of all values of a trace together, after scaling
+TOLERANCE = 0.02
+CALIBRATIONS = 4
+LINKS = 16  # lines out of order by no more than this
+
+SIMULATED_MEAN = 2048  # bytes of an object: at 1 % of web12 that is still 138 objects
+SHARES = (1, 5, 20)  # percent of distinct bytes
+SEGMENTS = 64  # at least, in a simulated heap
+# S3-FIFO by libCacheSim 0.3.5 on the same traces and shares (see the data's own README)
+S3FIFO = {
+    "web12": (0.590, 0.352, 0.219),
+    "oltp": (0.535, 0.379, 0.276),
+    "cloudphysics": (0.824, 0.803, 0.659),
+}
+S3FIFO_SLACK = 0.01
+
+
+def traces(section: Section, *, quick: bool) -> list[Trace]:
+    """Those that are there; what is not is said."""
+    found = []
+    for name in TRACES:
+        path = BESIDE_CHECKOUT / f"{name}.csv.gz"
+        if not path.exists():
+            section.skipped.append(f"{name}: no {path.name} in ../shared/data/traces beside the checkout")
+            continue
+        trace = read_trace(path)
+        found.append(cut(trace, QUICK_LINES) if quick else trace)
+    return found
+
+
+def cut(trace: Trace, lines: int) -> Trace:
+    """The first `lines` lines (key numbers are given in order of appearance, so they stay dense)."""
+    keys = trace.keys[:lines]
+    return Trace(trace.name, keys, trace.sizes[:lines], max(keys) + 1)
+
+
+# ---- servers -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """One trace on one server."""
+
+    miss_ratio: float
+    rss: int
+    refused: int
+
+
+def served(setting: Setting) -> Section:
+    section = Section(
+        "Miss ratio at equal resident memory",
+        f"Get, then set on a miss, {LINKS} connections with one request in flight each.  Sizes of each trace are scaled"
+        f" to {DISTINCT // MIB} MiB of distinct values.  Each server's memory setting is chosen so that its VmRSS, when"
+        f" full, is {RESIDENT // MIB} MiB within {TOLERANCE:.0%} (Python included in ours); RSS at the end is noted.",
+    )
+    for trace in traces(section, quick=setting.quick):
+        scaled = trace.scaled(DISTINCT // trace.distinct)
+        found = {kind.name: at_resident(setting, kind, scaled) for kind in setting.kinds}
+        ours = found[setting.ours.name]
+        note = ", ".join(f"{name} {one.rss / MIB:.0f} MiB" for name, one in found.items())
+        note += "".join(f", {name} refused {one.refused} sets" for name, one in found.items() if one.refused)
+        for kind in setting.references:
+            theirs = found[kind.name].miss_ratio
+            section.rows.append(
+                Row(trace.name, kind.name, "", Spread((ours.miss_ratio,)), Spread((theirs,)),
+                    ratio([ours.miss_ratio], [theirs]), "<=", 1.0, note)
+            )  # fmt: skip
+        if not setting.references:
+            section.rows.append(Row(trace.name, "none", "", Spread((ours.miss_ratio,)), note=note))
+    return section
+
+
+def workload_of(trace: Trace) -> Workload:
+    sizes = (min(trace.sizes), max(trace.sizes))
+    return Workload(keys=trace.distinct, key_size=(16, 16), value_size=sizes, fill=True)
+
+
+def at_resident(setting: Setting, kind: Kind, trace: Trace) -> Replayed:
+    """The trace at the memory setting that makes the server as large as the others."""
+    memory = RESIDENT
+    best: Replayed | None = None
+    for _attempt in range(CALIBRATIONS):
+        one = replayed(setting, kind, trace, memory)
+        if best is None or abs(one.rss - RESIDENT) < abs(best.rss - RESIDENT):
+            best = one
+        if abs(one.rss - RESIDENT) <= TOLERANCE * RESIDENT:
+            return one
+        memory = max(memory + RESIDENT - one.rss, 8 * MIB)
+    if best is None:
+        raise RuntimeError("no calibration was run")
+    return best
+
+
+def replayed(setting: Setting, kind: Kind, trace: Trace, memory: int) -> Replayed:
+    with setting.server(kind, memory) as server:
+        result = setting.client(server, workload_of(trace), 1, LINKS).replay(trace.keys, trace.sizes)
+        rss = server.rss()
+    looked_up = result["hits"] + result["misses"]
+    if not looked_up or result["lost"] or result["wrong"]:
+        raise RuntimeError(f"{kind.name} on {trace.name}: {result['lost']} lost connections, {result['wrong']} wrong")
+    return Replayed(result["misses"] / looked_up, rss, result["refused"])
+
+
+# ---- the store itself ----------------------------------------------------------------------------------
+
+
+def simulated(setting: Setting, eviction: str) -> Section:
+    section = Section(
+        "Miss ratio at equal object bytes, in the store",
+        "No server.  The heap's segments (with all that is dead, free or in reserve in them) have the given share of"
+        " the trace's distinct bytes; an object is its whole item: header, key, value.  `theirs` is S3-FIFO by object"
+        " (libCacheSim); the target is its miss ratio plus 0.01.",
+    )
+    if setting.quick:
+        section.skipped.append("oltp: left out of a quick run")
+    for trace in traces(section, quick=False):
+        if setting.quick and trace.name == "oltp":
+            continue
+        scaled = trace.scaled(SIMULATED_MEAN)
+        for share, bar in zip(SHARES, S3FIFO[trace.name], strict=True):
+            miss, live = in_store(scaled, share / 100, eviction)
+            section.rows.append(
+                Row(f"{trace.name} {share} %", "S3-FIFO", "", Spread((miss,)), Spread((bar,)), Spread((miss - bar,)),
+                    "<=", S3FIFO_SLACK, f"live items {live:.0%} of the segments", difference=True)
+            )  # fmt: skip
+    return section
+
+
+def in_store(trace: Trace, share: float, eviction: str) -> tuple[float, float]:
+    """Miss ratio, and the share of the segments that live items have at the end."""
+    first: dict[int, int] = {}
+    for key, size in zip(trace.keys, trace.sizes, strict=True):
+        first.setdefault(key, size)
+    capacity = int(sum(first.values()) * share)
+    values = array("I", (max(size - OVERHEAD, 0) for size in trace.sizes))
+    segment = 4096
+    while segment * 2 * SEGMENTS <= capacity and segment < MIB:
+        segment *= 2
+    table = 0
+    for _fit in range(2):  # the table's bytes are known when it has grown; then the heap is made larger by them
+        handle = StoreHandle.create(capacity + table, segment_bytes=segment, eviction=eviction)
+        hits, misses, _refused = simulate(handle, trace.keys, values)
+        stats = handle.stats()
+        table = stats["table_bytes"]
+        handle.close()
+    return misses / (hits + misses), stats["item_bytes"] / capacity
