@@ -6,8 +6,6 @@ import doctest
 import os
 import pathlib
 import pickle
-import subprocess
-import sys
 import threading
 import time
 import zlib
@@ -17,7 +15,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-import whimbrel
 from whimbrel.base.errors import CodecError
 from whimbrel.cache import Cache
 
@@ -234,15 +231,6 @@ def test_arguments_that_cannot_be(arguments, words):
 def test_it_is_not_picklable(cache):
     with pytest.raises(TypeError, match="cannot pickle"):
         pickle.dumps(cache)
-
-
-def test_the_package_names_it_and_imports_nothing_before():
-    assert whimbrel.Cache is Cache
-    assert {"Cache", "cached"} <= set(dir(whimbrel))
-    with pytest.raises(AttributeError, match="Cash"):
-        whimbrel.Cash  # noqa: B018 - the lookup is what raises
-    code = "import whimbrel, sys; assert not any(m.startswith('whimbrel.') for m in sys.modules), sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 # ---- codecs --------------------------------------------------------------------------------------------
