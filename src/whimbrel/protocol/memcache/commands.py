@@ -131,7 +131,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("watch", "<topic>*", "CLIENT_ERROR watch commands not allowed", "absent", "See the admin port's metrics."),
     Command("extstore", "…", "ERROR", "absent", "There is no second tier on flash.", 2),
-    Command("refresh_certs", "", "ERROR", "absent", "TLS is not part of this server yet.", 1, 2),
+    Command("refresh_certs", "", "ERROR", "absent", "TLS is not part of this server yet."),
     Command("misbehave", "", "ERROR", "absent", "A debugging command of the original's own test suite."),
     Command("debugtime", "", "ERROR", "absent", "A debugging command of the original's own test suite."),
 )
