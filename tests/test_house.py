@@ -12,9 +12,9 @@ from tests import house
 
 ROOT = Path(__file__).resolve().parent.parent
 
-THIRD_PARTY: dict[str, dict[str, str]] = {}
+THIRD_PARTY = {"cache.py": {"msgspec": "only the codec that is asked for by this name imports it"}}
 
-UNTESTED: dict[str, str] = {}
+THROUGH: dict[str, str] = {}
 
 ELSEWHERE = {
     "conformance": "real clients and attacks against a running server",
@@ -23,7 +23,7 @@ ELSEWHERE = {
     "test_toolchain.py": "tools/",
 }
 
-LINES_MOST = 400
+LINES_MOST, TEST_LINES_MOST = 400, 600
 LINES_CEILINGS: dict[str, int] = {}
 
 
@@ -40,11 +40,11 @@ def test_what_is_cimported_has_a_header() -> None:
 
 
 def test_the_test_tree_mirrors_the_source() -> None:
-    assert house.test_tree_violations(ROOT, UNTESTED, ELSEWHERE) == []
+    assert house.test_tree_violations(ROOT, THROUGH, ELSEWHERE) == []
 
 
 def test_files_stay_short() -> None:
-    assert house.length_violations(ROOT, LINES_MOST, LINES_CEILINGS) == []
+    assert house.length_violations(ROOT, LINES_MOST, TEST_LINES_MOST, LINES_CEILINGS) == []
 
 
 def test_nothing_is_left_over() -> None:
@@ -91,7 +91,7 @@ def tree_rule(root: Path) -> list[str]:
 
 
 def short_rule(root: Path) -> list[str]:
-    return house.length_violations(root, 3, {})
+    return house.length_violations(root, 3, 3, {})
 
 
 def third_party_rule(root: Path) -> list[str]:
@@ -201,7 +201,11 @@ def test_an_exception_that_is_not_needed_is_a_violation(tmp_path: Path) -> None:
     (tmp_path / "src/whimbrel/base/a.py").write_text("x = 1\n")
     (tmp_path / "tests/base/test_a.py").write_text("")
     assert house.third_party_violations(tmp_path, {"base/a.py": {"numpy": "was used once"}})
-    assert house.test_tree_violations(tmp_path, {"base/a": "was untested once"}, {})
-    assert house.test_tree_violations(tmp_path, {"base/b": "was there once"}, {})
+    assert house.test_tree_violations(tmp_path, {}, {}) == []
+    assert house.test_tree_violations(tmp_path, {"base/a": "base/test_a.py"}, {})
+    assert house.test_tree_violations(tmp_path, {"base/b*": "base/test_a.py"}, {})
     assert house.test_tree_violations(tmp_path, {}, {"gone": "was there once"})
-    assert house.length_violations(tmp_path, 3, {"src/whimbrel/base/a.py": 9})
+    (tmp_path / "src/whimbrel/base/b.py").write_text("x = 1\n")
+    assert house.test_tree_violations(tmp_path, {"base/b": "base/test_a.py"}, {}) == []
+    assert house.test_tree_violations(tmp_path, {"base/b": "base/test_gone.py"}, {})
+    assert house.length_violations(tmp_path, 3, 3, {"src/whimbrel/base/a.py": 9})
