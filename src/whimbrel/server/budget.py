@@ -21,7 +21,7 @@ from whimbrel.base.options import size_text
 
 KIB, MIB = 1 << 10, 1 << 20
 THREAD_BYTES = 160 * KIB  # touched stack and arena of one thread, measured 90-130 KiB
-SCRATCH_BYTES = 112 * KIB  # 32 in, 64 out, the worker's struct, rounding
+SCRATCH_BYTES = 96 * KIB  # 16 in, 64 out, the worker's struct, rounding
 CONNECTION_BYTES = 176  # sizeof(Conn) and the RESP state's pointer table; tests hold the measured cost below 512
 HISTOGRAM_BYTES = 15 * KIB
 BUFFER_SHARE = 16  # buffers get memory/16 ...

@@ -4,7 +4,7 @@
 
 What interrupts that line, and what is then kept:
 
-    a partial request           kept: its bytes exactly, or a buffer of its whole known size (a large value)
+    a partial request           kept: its bytes; a large one's buffer doubles as they arrive
     the peer does not read      tail: the unsent replies, and in kept the requests not executed (STOPPED);
                                 nothing more is read until the tail is gone
     memory is short             parked: in a queue until its account has room; nothing is read
@@ -18,7 +18,7 @@ from libc.stdint cimport UINT32_MAX, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport realloc
 from libc.string cimport memcpy, memmove, memset, strlen
 from whimbrel.base.atomic cimport fetch_add_relaxed64, fetch_sub64
-from whimbrel.base.buffer cimport put_bytes
+from whimbrel.base.buffer cimport put_bytes, writer_len
 from whimbrel.base.histogram cimport histogram_record
 from whimbrel.net.loop cimport EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, close, loop_add_stream
 from whimbrel.net.stream cimport (
@@ -33,12 +33,12 @@ from whimbrel.server.detect cimport (
     DETECT_BINARY, DETECT_HTTP, DETECT_MEMCACHE, DETECT_MORE, DETECT_RESP, Detected, detect,
 )
 from whimbrel.server.gate cimport gate_enter, gate_leave
-from whimbrel.server.replies cimport big_release, out_keep, out_send
+from whimbrel.server.replies cimport big_release, out_reset, out_send
 from whimbrel.server.contract cimport BLOCKED, CLOCK_EVERY, CLOSE, Conn, Context, Outcome
 from whimbrel.server.state cimport (
     ENDED, ENDING, GONE, HUNG_UP, KEPT_SLACK_BYTES, LINGERING, PROGRESS_BYTES, QUEUE_NONE, QUEUE_PARKED_INPUT,
     QUEUE_PARKED_OUTPUT, QUEUE_READY, READABLE, SCRATCH_IN_BYTES, SMALL_GRACE_MS, STOPPED, SWEEP_ENTRIES,
-    WRITABLE, Account, Worker, buffer_give, buffer_take, charge_of, list_add, list_remove, now_ms_of,
+    WRITABLE, Account, Worker, account_give, account_take, buffer_give, buffer_take, charge_of, list_add, list_remove, now_ms_of,
 )
 from whimbrel.store.store cimport store_now_ms
 
@@ -115,30 +115,27 @@ cdef void connection_close(Worker* w, Conn* c) noexcept nogil:
 
 # Memory between two events
 
-cdef bint relieve(Worker* w, Conn* needy, Account* account) noexcept nogil:
-    """Close the longest-stalled holder among the next entries of the slab: it yields to who needs memory now."""
+cdef void relieve(Worker* w, Conn* needy, Account* account, size_t n) noexcept nogil:
+    """Close stalled holders among the next entries of the slab, until n bytes can be had."""
     cdef Conn* c
-    cdef Conn* worst = NULL
-    cdef uint32_t i, at
+    cdef uint32_t turns = min(w.slab_used, <uint32_t> SWEEP_ENTRIES)
     cdef bint input = account == &w.input
-    for i in range(SWEEP_ENTRIES if w.slab_used > SWEEP_ENTRIES else w.slab_used):
-        at = (w.sweep_at + i) % w.slab_used
-        c = &w.slab[at]
+    while turns and account.limit - account.used < charge_of(n):
+        turns -= 1
+        w.sweep_at = w.sweep_at + 1 if w.sweep_at + 1 < w.slab_used else 0
+        c = &w.slab[w.sweep_at]
         if c.fd < 0 or c == needy or c.queue >= QUEUE_PARKED_INPUT or (c.kept if input else c.tail) == NULL:
             continue
-        if c.held_ms + SMALL_GRACE_MS < now_ms_of(w) and (worst == NULL or c.held_ms < worst.held_ms):
-            worst = c
-    if worst == NULL:
-        return False
-    count(&w.x, CLOSED_STALLED_SENDER if input else CLOSED_SLOW_READER)
-    connection_close(w, worst)
-    return True
+        if now_ms_of(w) > c.held_ms + SMALL_GRACE_MS:
+            count(&w.x, CLOSED_STALLED_SENDER if input else CLOSED_SLOW_READER)
+            connection_close(w, c)
 
 
 cdef uint8_t* buffer_insist(Worker* w, Conn* c, Account* account, size_t n) noexcept nogil:
     """A small buffer that cannot be waited for; at the worst the connection is closed."""
     cdef uint8_t* p = buffer_take(account, n)
-    if p == NULL and relieve(w, c, account):
+    if p == NULL:
+        relieve(w, c, account, n)
         p = buffer_take(account, n)
     if p == NULL:
         count(&w.x, CLOSED_NO_MEMORY)
@@ -148,7 +145,7 @@ cdef uint8_t* buffer_insist(Worker* w, Conn* c, Account* account, size_t n) noex
 
 cdef void park(Worker* w, Conn* c, uint32_t queue, size_t want) noexcept nogil:
     cdef Account* account = &w.input if queue == QUEUE_PARKED_INPUT else &w.output
-    if charge_of(want) > account.limit:
+    if want > UINT32_MAX or charge_of(want) > account.limit:
         count(&w.x, CLOSED_OVERSIZED)
         c.flags |= GONE
         return
@@ -160,12 +157,15 @@ cdef void park(Worker* w, Conn* c, uint32_t queue, size_t want) noexcept nogil:
 
 cdef bint kept_grow(Worker* w, Conn* c, size_t cap) noexcept nogil:
     """Room for `cap` bytes in kept; otherwise the connection is parked (or GONE, if it never can)."""
-    cdef uint8_t* bigger = buffer_take(&w.input, cap)
+    cdef size_t before = charge_of(c.kept_cap)
+    cdef uint8_t* bigger = NULL
+    if account_take(&w.input, charge_of(cap) - before):
+        bigger = <uint8_t*> realloc(c.kept, cap)    # above MAPPED_BYTES the pages move, not the bytes
+        if bigger == NULL:
+            account_give(&w.input, charge_of(cap) - before)
     if bigger == NULL:
         park(w, c, QUEUE_PARKED_INPUT, cap)
         return False
-    memcpy(bigger, c.kept, c.kept_len)
-    buffer_give(&w.input, c.kept, c.kept_cap)
     c.kept = bigger
     c.kept_cap = <uint32_t> cap
     return True
@@ -191,11 +191,35 @@ cdef void keep(Worker* w, Conn* c, const uint8_t* data, size_t n, size_t need) n
         c.progress = 0
     c.kept_len = <uint32_t> n
     c.need = <uint32_t> min(need, <size_t> UINT32_MAX)
-    if need > SCRATCH_IN_BYTES and need > c.kept_cap:
-        kept_grow(w, c, need)
+    if charge_of(need) > w.input.limit:
+        count(&w.x, CLOSED_OVERSIZED)
+        c.flags |= GONE
 
 
 # Output
+
+cdef void out_keep(Worker* w, Conn* c) noexcept nogil:
+    """What the peer did not take becomes the connection's tail: a large reply's buffer itself, or a copy."""
+    cdef Context* x = &w.x
+    cdef size_t n = writer_len(&x.out)
+    if x.out.base == w.big:
+        c.tail = w.big
+        c.tail_cap = <uint32_t> w.big_cap
+        c.tail_len = <uint32_t> n
+        c.tail_sent = <uint32_t> w.out_sent
+        w.big = NULL
+        w.big_cap = 0
+    else:
+        n -= w.out_sent
+        c.tail = buffer_insist(w, c, &w.output, n)
+        if c.tail != NULL:
+            memcpy(c.tail, x.out.base + w.out_sent, n)
+            c.tail_cap = c.tail_len = <uint32_t> n
+            c.tail_sent = 0
+    c.held_ms = now_ms_of(w)
+    c.progress = 0
+    out_reset(w)
+
 
 cdef bint tail_send(Worker* w, Conn* c) noexcept nogil:
     """Send unsent replies; True when none are left."""
@@ -297,14 +321,18 @@ cdef void execute(Worker* w, Conn* c, const uint8_t* data, size_t n) noexcept no
 # Input
 
 cdef bint read_place(Worker* w, Conn* c, uint8_t** data, size_t* have, size_t* room) noexcept nogil:
-    """Where the next read goes: behind the kept bytes, in kept itself when that has room."""
-    cdef size_t wanted = 0
-    if c.need > SCRATCH_IN_BYTES:
-        wanted = c.need
-    elif c.kept_len > SCRATCH_IN_BYTES // 2 and c.kept_len == c.kept_cap:
-        wanted = <size_t> c.kept_cap * 2        # a request of unknown length
-    if wanted > c.kept_cap and not kept_grow(w, c, wanted):
-        return False
+    """Where the next read goes: behind the kept bytes, and for a long request in kept itself.
+
+    Kept doubles as bytes arrive, up to the request's known size: who announces a megabyte and sends none of
+    it holds none of it.
+    """
+    cdef size_t wanted
+    if c.kept_len > SCRATCH_IN_BYTES // 2 and c.kept_len == c.kept_cap:
+        wanted = <size_t> c.kept_cap * 2
+        if c.kept_len < c.need < wanted:
+            wanted = c.need
+        if not kept_grow(w, c, wanted):
+            return False
     if c.kept_cap > c.kept_len:
         data[0] = c.kept
         room[0] = c.kept_cap - c.kept_len
@@ -342,9 +370,10 @@ cdef void read_once(Worker* w, Conn* c) noexcept nogil:
     have += <size_t> n
     if data == c.kept:
         c.kept_len = <uint32_t> have
-        if have < c.need:
-            return
-    execute(w, c, data, have)
+    if have >= c.need:
+        execute(w, c, data, have)
+    elif data != c.kept:
+        keep(w, c, data, have, c.need)
 
 
 # The state machine

@@ -18,6 +18,7 @@ cdef enum:
 
 cdef struct Settings:               # shared by all workers; plain words, written by CONFIG SET, read relaxed
     uint64_t max_item               # bytes of a value
+    uint64_t max_request            # bytes of one request that a worker's memory for input can hold; 0: any
     uint64_t max_connections
     uint64_t idle_timeout_ms        # 0: none
     uint64_t verbosity

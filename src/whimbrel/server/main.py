@@ -27,6 +27,7 @@ OWN_FILES = 64  # descriptors that are not connections: listeners, loops, pipes,
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 STACK_BYTES = 512 * 1024  # of a thread; a worker needs a few KiB, rare answers in Python some more
 STOP_LOOK_S = 0.1
+KEY_BYTES_MAX = 4095  # STORE_MAX_KEY
 M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -8, -3, -1
 MAPPED_BYTES = 128 * 1024  # as in server/state.pxd: larger buffers are mapped apart and return when freed
 
@@ -107,7 +108,8 @@ def memory_plan(options: ServeOptions) -> budget.Budget:
 
 def open_store(options: ServeOptions, plan: budget.Budget, opened: ExitStack) -> StoreHandle:
     try:
-        store = StoreHandle.create(plan.heap, max_item_bytes=options.max_item, eviction=options.eviction)
+        largest = options.max_item + KEY_BYTES_MAX  # --max-item is the value's, the store counts the key too
+        store = StoreHandle.create(plan.heap, max_item_bytes=largest, eviction=options.eviction)
     except (ValueError, OSError, MemoryError) as error:
         raise UsageError(f"--memory {options.memory_bytes}: the store cannot be made: {error}") from error
     opened.callback(store.close)

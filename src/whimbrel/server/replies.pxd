@@ -5,6 +5,5 @@ from whimbrel.server.state cimport Worker
 
 cdef void out_reset(Worker* w) noexcept nogil
 cdef bint out_send(Worker* w, Conn* c) noexcept nogil
-cdef void out_keep(Worker* w, Conn* c) noexcept nogil
 cdef bint big_take(Worker* w, size_t n) noexcept nogil
 cdef void big_release(Worker* w) noexcept nogil

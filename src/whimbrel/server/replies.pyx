@@ -6,15 +6,14 @@ replies per connection, or an iovec per item (one copy of a few hundred bytes co
 """
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
-from libc.string cimport memcpy
 from whimbrel.base.buffer cimport writer_init, writer_len
 from whimbrel.base.clock cimport precise_ns
 from whimbrel.base.histogram cimport histogram_record
 from whimbrel.net.stream cimport STREAM_AGAIN, stream_write
-from whimbrel.server.counters cimport BYTES_OUT, CLOSED_NO_MEMORY, WRITES, count, count_many
+from whimbrel.server.counters cimport BYTES_OUT, WRITES, count, count_many
 from whimbrel.server.contract cimport Conn, Context
 from whimbrel.server.state cimport (
-    GONE, SCRATCH_OUT_BYTES, WRITABLE, Worker, buffer_give, buffer_take, now_ms_of,
+    GONE, SCRATCH_OUT_BYTES, WRITABLE, Worker, buffer_give, buffer_take,
 )
 
 
@@ -77,32 +76,6 @@ cdef bint out_send(Worker* w, Conn* c) noexcept nogil:
         return False
     out_reset(w)
     return True
-
-
-cdef void out_keep(Worker* w, Conn* c) noexcept nogil:
-    """What the peer did not take becomes the connection's tail: a large reply's buffer itself, or a copy."""
-    cdef Context* x = &w.x
-    cdef size_t n = writer_len(&x.out)
-    if x.out.base == w.big:
-        c.tail = w.big
-        c.tail_cap = <uint32_t> w.big_cap
-        c.tail_len = <uint32_t> n
-        c.tail_sent = <uint32_t> w.out_sent
-        w.big = NULL
-        w.big_cap = 0
-    else:
-        n -= w.out_sent
-        c.tail = buffer_take(&w.output, n)
-        if c.tail == NULL:
-            count(x, CLOSED_NO_MEMORY)
-            c.flags |= GONE
-        else:
-            memcpy(c.tail, x.out.base + w.out_sent, n)
-            c.tail_cap = c.tail_len = <uint32_t> n
-            c.tail_sent = 0
-    c.held_ms = now_ms_of(w)
-    c.progress = 0
-    out_reset(w)
 
 
 cdef void big_release(Worker* w) noexcept nogil:

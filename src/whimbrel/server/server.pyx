@@ -22,6 +22,7 @@ from whimbrel.server.acceptor cimport (
 )
 from whimbrel.server.contract cimport COMMANDS_MAX, RESP_COMMANDS, Conn, Settings
 from whimbrel.server.counters cimport COUNTERS
+from whimbrel.server.execute_resp cimport ClientWords, resp_client_words
 from whimbrel.server.protocols cimport protocols_install
 from whimbrel.server.session import set_server
 from whimbrel.server.state cimport (
@@ -76,6 +77,7 @@ cdef class Server:
         self.settings.max_item = self.limit_item = options.max_item
         self.settings.max_connections = self.limit_connections = options.max_connections
         self.settings.idle_timeout_ms = options.idle_timeout_ms
+        self.settings.max_request = side_bytes - 4096   # whole pages are charged
         self.gate.workers = self.worker_count
         self.gate.busy = <uint64_t*> calloc(self.worker_count * BUSY_STRIDE, sizeof(uint64_t))
         self.workers = <Worker**> calloc(self.worker_count, sizeof(Worker*))
@@ -195,6 +197,8 @@ cdef class Server:
 
     cdef dict _client(self, uint32_t worker, Conn* c, addr, laddr):
         cdef uint64_t now_ms = <uint64_t> (precise_ns() // 1000000)
+        cdef ClientWords words
+        resp_client_words(c, &words)
         where = next((a for a in self.addresses if a.startswith("unix:")), "unix:") if c.unix_socket else None
         return {
             "id": c.id, "addr": f"{where}:0" if where else addr, "laddr": f"{where}:0" if where else laddr, "fd": c.fd,
@@ -203,7 +207,9 @@ cdef class Server:
             "flags": "U" if c.unix_socket else "N", "db": 0, "qbuf": c.kept_len, "qbuf-free": c.kept_cap - c.kept_len,
             "omem": c.tail_cap, "tot-mem": c.kept_cap + c.tail_cap + sizeof(Conn), "resp": c.resp_version,
             "protocol": PROTOCOL_NAMES[c.protocol], "tot-net-in": c.bytes_in, "tot-net-out": c.bytes_out,
-            "worker": worker,
+            "worker": worker, "name": words.name.decode("utf-8", "replace"),
+            "lib-name": words.lib_name.decode("utf-8", "replace"), "lib-ver": words.lib_version.decode("utf-8", "replace"),
+            "multi": words.multi, "watch": words.watching,
         }
 
     def kill(self, uint64_t client_id):

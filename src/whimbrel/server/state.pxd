@@ -20,18 +20,19 @@ from whimbrel.server.counters cimport COUNTERS
 from whimbrel.server.contract cimport Conn, ConnClosed, Context, Executor
 
 cdef enum:
-    SCRATCH_IN_BYTES = 32 * 1024    # a read: more only saves calls for deep pipelines, and thrashes L1
+    SCRATCH_IN_BYTES = 16 * 1024    # a read, and so the longest batch: a few hundred us of small requests
     SCRATCH_OUT_BYTES = 64 * 1024   # replies of a batch in one send; at most this is copied into a tail
     MESSAGES_AT_ONCE = 64           # handed-over connections taken between two waits
     TICK_MS = 100                   # the longest wait: expiry, idle times and flush delays are this exact
     PARKED_TICK_MS = 10             # while somebody waits for memory
     SWEEP_ENTRIES = 1024            # slab entries looked at in a tick: about 10 us
     MAINTAIN_STEPS = 128            # items of store maintenance between two batches: about 6 us
-    GRACE_MS = 2000                 # a holder without progress for this long yields its memory to who needs it
+    GRACE_MS = 2000                 # a holder without progress for this long yields its memory to who needs it;
+                                    # divided by how many wait for it, so that a crowd of holders cannot queue up
     PROGRESS_BYTES = 16 * 1024      # moving less than this a grace period is no progress
     LINGER_MS = 1000                # after a refusal: time for the peer to read it before the descriptor closes
     DRAIN_MS = 5000                 # a graceful stop waits this long for unsent replies
-    SMALL_GRACE_MS = 50             # the same where a few KiB are needed at once and waiting is no choice
+    SMALL_GRACE_MS = 50             # the least of it, and where a few KiB are needed at once
     BUSY_STRIDE = 8                 # words between two workers' busy flags: a cache line
     BATCH_OUT_BYTES = 512 * 1024    # replies sent to one connection before others have their turn
     KEPT_SLACK_BYTES = 4096         # a kept buffer this much too large is not replaced by an exact one

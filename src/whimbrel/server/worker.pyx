@@ -28,7 +28,7 @@ from whimbrel.server.contract cimport COMMANDS_MAX, CLOCK_EVERY
 from whimbrel.server.state cimport (
     BUSY_STRIDE, DRAIN_MS, GRACE_MS, LINGERING, LINGER_MS, MAINTAIN_STEPS, MESSAGES_AT_ONCE, MESSAGE_KILL,
     MESSAGE_OPEN, Account, Message, PARKED_TICK_MS, QUEUE_PARKED_INPUT, QUEUE_PARKED_OUTPUT, QUEUE_READY,
-    SCRATCH_IN_BYTES, SCRATCH_OUT_BYTES, STOPPED, STOP_NO, STOP_NOW, SWEEP_ENTRIES, TICK_MS, charge_of,
+    SCRATCH_IN_BYTES, SCRATCH_OUT_BYTES, SMALL_GRACE_MS, STOPPED, STOP_NO, STOP_NOW, SWEEP_ENTRIES, TICK_MS, charge_of,
     list_remove, now_ms_of,
 )
 from whimbrel.store.store cimport store_flush, store_maintain, store_now_ms
@@ -188,6 +188,12 @@ cdef void upkeep(Worker* w) noexcept nogil:
 
 # The tick
 
+cdef bint overdue(Worker* w, const Conn* c, uint32_t queue) noexcept nogil:
+    """Somebody waits for memory, and this holder of it has made no progress for its share of the grace."""
+    cdef uint32_t waiting = w.queues[queue].length
+    return waiting != 0 and now_ms_of(w) > c.held_ms + max(SMALL_GRACE_MS, GRACE_MS // waiting)
+
+
 cdef int why_close(Worker* w, const Conn* c) noexcept nogil:
     """The counter of the reason to close a connection nobody hears from; 0: none; -1: without a counter."""
     cdef uint64_t now_ms = now_ms_of(w)
@@ -196,9 +202,9 @@ cdef int why_close(Worker* w, const Conn* c) noexcept nogil:
         return -1 if now_ms > c.held_ms + LINGER_MS else 0
     if c.queue >= QUEUE_PARKED_INPUT:
         return 0                    # it waits for us
-    if w.queues[QUEUE_PARKED_OUTPUT].length and c.tail != NULL and now_ms > c.held_ms + GRACE_MS:
+    if c.tail != NULL and overdue(w, c, QUEUE_PARKED_OUTPUT):
         return CLOSED_SLOW_READER
-    if w.queues[QUEUE_PARKED_INPUT].length and c.kept != NULL and now_ms > c.held_ms + GRACE_MS:
+    if c.kept != NULL and overdue(w, c, QUEUE_PARKED_INPUT):
         return CLOSED_STALLED_SENDER
     if idle_ms and now_ms > c.active_ms + idle_ms:
         return CLOSED_IDLE
