@@ -35,7 +35,6 @@ cdef enum Counter:
     # memcache
     MC_GET_HITS
     MC_GET_MISSES
-    MC_GET_EXPIRED
     MC_TOUCH_HITS
     MC_TOUCH_MISSES
     MC_DELETE_HITS

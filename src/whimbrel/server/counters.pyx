@@ -25,7 +25,6 @@ ROWS: tuple[tuple[int, str, str], ...] = (
     (MAINTENANCE_SLICES, "maintenance_slices", "Slices of expiry and eviction between batches"),
     (MC_GET_HITS, "memcache_get_hits", "Memcache keys found"),
     (MC_GET_MISSES, "memcache_get_misses", "Memcache keys not found"),
-    (MC_GET_EXPIRED, "memcache_get_expired", "Memcache keys that had expired"),
     (MC_TOUCH_HITS, "memcache_touch_hits", "Memcache keys touched"),
     (MC_TOUCH_MISSES, "memcache_touch_misses", "Memcache keys to touch that were not there"),
     (MC_DELETE_HITS, "memcache_delete_hits", "Memcache keys deleted"),
