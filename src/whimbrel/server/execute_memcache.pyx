@@ -153,7 +153,8 @@ cdef bint retrieve(Context* x, Conn* c, const McRequest* r, const uint8_t** stop
         return True
     w = reply_room(x, c, REPLY_SMALL)
     if w == NULL:
-        stopped[0] = NULL if refused_whole else r.keys.ptr + r.keys.len
+        if not refused_whole:
+            stopped[0] = r.keys.ptr + r.keys.len
         return False
     if r.error:
         put_error(x, w, r.error)
