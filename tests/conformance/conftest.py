@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
-from .servers import Server, missing, running, start_whimbrel
+from .servers import STARTERS, Server, missing, start_whimbrel
 from .wire import Wire
 
 AGAINST = os.environ.get("WHIMBREL_TEST_AGAINST", "whimbrel")
@@ -40,14 +41,24 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
+@contextmanager
+def started(server: Server) -> Iterator[Server]:
+    """Show this server's output when a test fails; end it at the end, and fail if it ended before."""
+    _started[server.where] = server
+    try:
+        yield server
+        assert server.alive(), f"{server.kind} died during the tests:\n{server.printed()[-4000:]}"
+    finally:
+        del _started[server.where]
+        server.stop()
+        server.output.unlink(missing_ok=True)
+
+
 def _serve(kind: str, *arguments: str) -> Iterator[Server]:
     if reason := missing(kind):
         pytest.skip(reason)
-    with running(kind, *arguments) as server:
-        _started[server.where] = server
+    with started(STARTERS[kind](*arguments)) as server:
         yield server
-        assert server.alive(), f"{kind} died during the tests:\n{server.printed()[-4000:]}"
-        del _started[server.where]
 
 
 @pytest.fixture(scope="session")
