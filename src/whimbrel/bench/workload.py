@@ -71,6 +71,14 @@ class Trace:
 
 def read_trace(path: Path) -> Trace:
     """A trace from `key,size` lines under a heading, plain or gzipped."""
+    try:
+        return _read_trace(path)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"cannot read {path}: {reason}") from None
+
+
+def _read_trace(path: Path) -> Trace:
     numbers: dict[str, int] = {}
     keys, sizes = array("I"), array("I")
     with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
