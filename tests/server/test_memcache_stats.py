@@ -30,7 +30,7 @@ class Fake:
 def ask(arguments: bytes, server: Fake | None = None) -> dict[str, str]:
     reply = memcache_stats.reply(arguments, STORE, SETTINGS, [0] * counters.COUNT, server)
     assert reply.endswith(b"END\r\n")
-    return dict(line.split(" ", 2)[1:] for line in reply.decode().split("\r\n")[:-2])  # type: ignore[misc]
+    return dict(line.split(" ", 2)[1:] for line in reply.decode().split("\r\n")[:-2])
 
 
 def test_general_has_what_tools_look_for() -> None:

@@ -12,7 +12,7 @@ META = ("mg", "ms", "md", "ma")
 def test_names_are_unique_and_states_known() -> None:
     names = [command.name for command in commands.COMMANDS]
     assert len(set(names)) == len(names)
-    rows = [*commands.COMMANDS, *commands.FLAGS]
+    rows: list[commands.Command | commands.Flag] = [*commands.COMMANDS, *commands.FLAGS]
     assert {row.state for row in rows} == {"full", "partial", "absent"}
     assert all(row.note for row in rows if row.state != "full")
 

@@ -1,0 +1,3 @@
+ROWS: tuple[tuple[int, str, str], ...]
+NAMES: tuple[str, ...]
+COUNT: int
