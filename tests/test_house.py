@@ -14,7 +14,27 @@ ROOT = Path(__file__).resolve().parent.parent
 
 THIRD_PARTY = {"cache.py": {"msgspec": "only the codec that is asked for by this name imports it"}}
 
-THROUGH: dict[str, str] = {}
+# Parts that only make sense inside another, and are tested through it.
+THROUGH = {
+    "__main__": "test_cli.py",
+    "bench/content": "bench/test_client.py",
+    "bench/draw": "bench/test_client.py",
+    "bench/link": "bench/test_client.py",
+    "bench/wire": "bench/test_client.py",
+    "bench/options": "bench/test_main.py",
+    "bench/report": "bench/test_main.py",
+    "net/accept": "server/test_worker.py",
+    "net/loop": "server/test_worker.py",
+    "net/stream": "server/test_worker.py",
+    "server/acceptor": "server/test_main.py",
+    "server/contract": "server/test_worker.py",
+    "server/protocols": "server/test_worker.py",
+    "server/replies": "server/test_connection.py",
+    "server/resp_*": "conformance/test_resp_wire.py",
+    "server/server": "server/test_main.py",
+    "server/session": "server/test_connection.py",
+    "server/state": "server/test_worker.py",
+}
 
 ELSEWHERE = {
     "conformance": "real clients and attacks against a running server",
@@ -24,7 +44,18 @@ ELSEWHERE = {
 }
 
 LINES_MOST, TEST_LINES_MOST = 400, 600
-LINES_CEILINGS: dict[str, int] = {}
+# What was longer when this was written; a ceiling may be lowered, not raised.
+LINES_CEILINGS = {
+    "src/whimbrel/bench/client.pyx": 600,
+    "src/whimbrel/protocol/resp/codec.pyx": 750,
+    "src/whimbrel/server/connection.pyx": 450,
+    "src/whimbrel/server/execute_resp.pyx": 800,
+    "src/whimbrel/server/resp_admin.py": 650,
+    "src/whimbrel/server/resp_keys.pyx": 650,
+    "src/whimbrel/server/resp_strings.pyx": 750,
+    "src/whimbrel/store/store.pyx": 800,
+    "tests/conformance/test_memcache_wire.py": 650,
+}
 
 
 def test_imports_follow_the_order_of_layers() -> None:
