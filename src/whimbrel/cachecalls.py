@@ -67,15 +67,15 @@ class _Counts:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.numbers = dict.fromkeys(CacheInfo._fields, 0)
+        self.hits = self.misses = self.waits = self.timeouts = self.uncacheable = 0
 
     def add(self, name: str) -> None:
         with self.lock:
-            self.numbers[name] += 1
+            setattr(self, name, getattr(self, name) + 1)
 
     def info(self) -> CacheInfo:
         with self.lock:
-            return CacheInfo(**self.numbers)
+            return CacheInfo(self.hits, self.misses, self.waits, self.timeouts, self.uncacheable)
 
 
 # ---- flights: computations others may wait for ----------------------------------------------------------
@@ -138,7 +138,8 @@ class _ThreadCaller(_Caller):
         while True:
             value = self.cache.get(key, MISSING)
             if value is not MISSING:
-                self.counts.add("hits")
+                with self.counts.lock:
+                    self.counts.hits += 1
                 return value
             if key in _computing.get():
                 self.counts.add("misses")
@@ -215,7 +216,8 @@ class _TaskCaller(_Caller):
         while True:
             value = self.cache.get(key, MISSING)
             if value is not MISSING:
-                self.counts.add("hits")
+                with self.counts.lock:
+                    self.counts.hits += 1
                 return value
             if key in _computing.get():
                 self.counts.add("misses")

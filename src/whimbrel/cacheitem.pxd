@@ -69,6 +69,13 @@ cdef inline int key_init(Key* key, const Store* store, object given) except -1:
     return 0
 
 
+cdef inline object short_int(const uint8_t* data, size_t size):
+    """The int of 1 to 8 bytes."""
+    cdef uint64_t word = 0xFFFF_FFFF_FFFF_FFFFu if data[size - 1] & 0x80 else 0
+    memcpy(&word, data, size)
+    return <int64_t> word
+
+
 cdef inline bint is_ascii(const uint8_t* data, size_t size) noexcept nogil:
     cdef uint64_t word, seen = 0
     while size >= 8:

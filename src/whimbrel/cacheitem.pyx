@@ -30,14 +30,11 @@ cdef object key_object(const uint8_t* data, size_t size):
 
 
 cdef object int_object(const uint8_t* data, size_t size):
-    cdef uint64_t word
     if size == 0:
         raise CodecError("stored int has no bytes")
-    if size > 8:
-        return int.from_bytes(PyBytes_FromStringAndSize(<const char*> data, size), "little", signed=True)
-    word = 0xFFFF_FFFF_FFFF_FFFFu if data[size - 1] & 0x80 else 0
-    memcpy(&word, data, size)
-    return <int64_t> word
+    if size <= 8:
+        return short_int(data, size)
+    return int.from_bytes(PyBytes_FromStringAndSize(<const char*> data, size), "little", signed=True)
 
 
 cdef bint utf8_of(object text, Slice* out) except -1:

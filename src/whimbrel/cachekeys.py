@@ -37,7 +37,10 @@ def stable_name(function: Callable[..., Any], cache: Cache) -> str:
 def _plain(value: object) -> object:
     """An argument as it enters the key: objects may say what they are by __cache_key__()."""
     describe = getattr(type(value), "__cache_key__", None)
-    return value if describe is None else (type(value).__qualname__, describe(value))
+    if describe is None:
+        return value
+    kind = type(value)
+    return (b"__cache_key__", kind.__module__, kind.__qualname__, describe(value))
 
 
 class CallKeys:
@@ -97,6 +100,10 @@ class CallKeys:
                 yield value
 
     def _pack(self, values: tuple[Any, ...]) -> bytes:
+        try:
+            return pack(values)  # most arguments are plain; only if not, each is asked what it is
+        except TypeError:
+            pass
         try:
             return pack(tuple(map(_plain, values)))
         except (TypeError, ValueError) as error:

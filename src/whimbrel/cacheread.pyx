@@ -17,7 +17,8 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint64_t
 from libc.string cimport memcpy
 from whimbrel.base.buffer cimport Writer, writer_init, writer_len
 from whimbrel.base.clock cimport coarse_ns, precise_ns
-from whimbrel.cacheitem cimport FLAGS_BYTES, FLAGS_STR, Key, is_ascii, key_init, key_object, value_object
+from whimbrel.cacheitem cimport (
+    FLAGS_BYTES, FLAGS_INT, FLAGS_STR, Key, is_ascii, key_init, key_object, short_int, value_object)
 from whimbrel.store.store cimport (
     STORE_OK, Store, StoreHandle, StoreStats, View, store_hit, store_maintain, store_now_ms, store_read, store_scan,
     store_stats, store_validate, view_copy)
@@ -73,7 +74,10 @@ cdef bint copy_value(CacheReader cache, const View* v, uint8_t* dest) except -1:
     cdef Store* store = cache.store
     cdef bint valid
     if v.value_len < BIG_BYTES:
-        view_copy(store, v, 0, v.value_len, dest)
+        if v.value != NULL:
+            memcpy(dest, v.value, v.value_len)
+        else:
+            view_copy(store, v, 0, v.value_len, dest)
         return store_validate(store, v)
     cache.users += 1
     with nogil:
@@ -91,17 +95,12 @@ cdef object take(CacheReader cache, const View* v, bint hit):
     touched after that, which is why the hit is noted first.
     """
     cdef uint8_t room[SMALL_BYTES]
-    cdef uint8_t* dest
+    cdef uint8_t* dest = room
     cdef object copy = None
-    if v.flags == FLAGS_BYTES:
-        copy = PyBytes_FromStringAndSize(NULL, v.value_len)
-        dest = <uint8_t*> PyBytes_AS_STRING(copy)
-    elif v.flags == FLAGS_STR:
-        copy = PyUnicode_New(v.value_len, 127)
+    if v.flags == FLAGS_STR:
+        copy = PyUnicode_New(v.value_len, 127)  # most text is ASCII; what is not is decoded from these bytes
         dest = <uint8_t*> PyUnicode_DATA(copy)
-    elif v.value_len <= SMALL_BYTES:
-        dest = room
-    else:
+    elif v.flags == FLAGS_BYTES or v.value_len > SMALL_BYTES:
         copy = PyBytes_FromStringAndSize(NULL, v.value_len)
         dest = <uint8_t*> PyBytes_AS_STRING(copy)
     if not copy_value(cache, v, dest):
@@ -110,6 +109,8 @@ cdef object take(CacheReader cache, const View* v, bint hit):
         store_hit(cache.store, v, cache.coarse_ms)
     if v.flags == FLAGS_BYTES or (v.flags == FLAGS_STR and is_ascii(dest, v.value_len)):
         return copy
+    if v.flags == FLAGS_INT and 1 <= v.value_len <= 8:
+        return short_int(dest, v.value_len)
     return value_object(v.flags, dest, v.value_len, cache.codec, cache.codec_flags)
 
 
