@@ -1,4 +1,4 @@
-# The load client's engine: everything one run needs, without Python.
+# The load client's engine: everything one run needs, without Python.  client.pyx sets it up and reads it.
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from whimbrel.base.histogram cimport HistogramData
@@ -74,3 +74,6 @@ cdef struct Engine:
     HistogramData get_ns
     HistogramData set_ns
     HistogramData late_ns   # open loop: lateness that is the generator's own fault
+
+
+cdef void run_engine(Engine* e) noexcept nogil      # one run, from start to the end of its drain
