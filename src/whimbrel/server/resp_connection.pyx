@@ -20,7 +20,7 @@ from whimbrel.protocol.resp.codec cimport (
 )
 from whimbrel.server.resp_run cimport (
     LIB_NAME_MAX, LIB_VERSION_MAX, NAME_MAX, REPLY_OFF, REPLY_ON, REPLY_SKIP, STEP_BLOCKED, STEP_CLOSE, STEP_DONE,
-    RespState, Run, Step, arg_is, held_begin, reply_int, reply_ok, room, run_error, run_error_about, run_state,
+    RespState, Run, Step, arg_int, arg_is, held_begin, reply_int, reply_ok, room, run_error, run_error_about, run_state,
 )
 from whimbrel.server.session cimport context_server
 
@@ -55,8 +55,10 @@ cdef Step connection_echo(Run* r) noexcept nogil:
 
 cdef Step connection_select(Run* r) noexcept nogil:
     cdef int64_t db = 0
-    if not resp_parse_i64(r.argv[1].ptr, r.argv[1].len, &db) or db > 0x7fffffff or db < -0x7fffffff:
-        return run_error(r, b"ERR value is not an integer or out of range")
+    if not arg_int(r, r.argv[1], &db):
+        return STEP_DONE
+    if db > 0x7fffffff or db < -0x80000000:
+        return run_error(r, b"ERR value is out of range, value must between -2147483648 and 2147483647")
     return reply_ok(r) if db == 0 else run_error(r, b"ERR DB index is out of range")
 
 

@@ -153,7 +153,8 @@ cdef Step script_eval(Run* r) noexcept nogil:
 cdef Step script_evalsha(Run* r) noexcept nogil:
     cdef int64_t keys = 0
     cdef Script script
-    if not key_count(r, &keys):
+    # the original, too, looks at the length before and at the bytes after the arguments
+    if r.argv[1].len == SHA_HEX and not key_count(r, &keys):
         return STEP_DONE
     script = script_of_sha(r.argv[1])
     if script == SCRIPT_UNKNOWN:

@@ -245,25 +245,29 @@ cdef inline bint conflict(uint32_t flags, uint32_t flag) noexcept nogil:
     return flag & times != 0 and flags & times & ~flag != 0
 
 
-cdef bint options(Run* r, size_t i, bint getex, uint32_t* flags, int64_t* expire_ms) noexcept nogil:
-    """The options from argument i on, or the error and False."""
+cdef bint options(Run* r, size_t i, bint getex, uint32_t* flags, size_t* time_at) noexcept nogil:
+    """The options from argument i on and where their time is (0: none), or the error and False."""
     cdef uint32_t flag
-    cdef size_t time_at = 0
     flags[0] = 0
+    time_at[0] = 0
     while i < r.argc:
         flag = set_flag(r.argv[i], getex) if i < RUN_ARGV else 0
         if flag & SET_ANY_TIME:
             i += 1
-            time_at = i
+            time_at[0] = i
         if flag == 0 or conflict(flags[0], flag) or i >= r.argc or i >= RUN_ARGV:
             run_error(r, b"ERR syntax error")
             return False
         flags[0] |= flag
         i += 1
-    if time_at:
-        return expire_from(r, r.argv[time_at], flags[0] & (SET_EX | SET_EXAT) != 0,
-                           flags[0] & (SET_EXAT | SET_PXAT) != 0, expire_ms)
     return True
+
+
+cdef bint option_time(Run* r, uint32_t flags, size_t time_at, int64_t* expire_ms) noexcept nogil:
+    if time_at == 0:
+        return True
+    return expire_from(r, r.argv[time_at], flags & (SET_EX | SET_EXAT) != 0, flags & (SET_EXAT | SET_PXAT) != 0,
+                       expire_ms)
 
 
 # Writing
@@ -354,8 +358,9 @@ cdef Step set_and_reply(Run* r, Slice value, uint32_t flags, int64_t expire_ms) 
 
 cdef Step string_set(Run* r) noexcept nogil:
     cdef uint32_t flags = 0
+    cdef size_t time_at = 0
     cdef int64_t expire_ms = 0
-    if r.argc > 3 and not options(r, 3, False, &flags, &expire_ms):
+    if r.argc > 3 and not (options(r, 3, False, &flags, &time_at) and option_time(r, flags, time_at, &expire_ms)):
         return STEP_DONE
     return set_and_reply(r, r.argv[2], flags, expire_ms)
 
@@ -405,6 +410,16 @@ cdef Step string_getdel(Run* r) noexcept nogil:
     return changed(r)
 
 
+cdef bint time_is_right(Run* r, uint32_t flags, size_t time_at, int64_t* expire_ms) noexcept nogil:
+    """GETEX's time; if it is wrong the error takes the place of the value that is composed already."""
+    cdef uint8_t* end = r.w.pos
+    rewind(r)
+    if not option_time(r, flags, time_at, expire_ms):
+        return False
+    r.w.pos = end
+    return True
+
+
 cdef Step string_getex(Run* r) noexcept nogil:
     cdef View v
     cdef Put put
@@ -412,14 +427,18 @@ cdef Step string_getex(Run* r) noexcept nogil:
     cdef int64_t expire_ms = 0
     cdef bint blocked = False
     cdef StoreStatus status
+    cdef size_t time_at = 0
     cdef int attempt
-    if not options(r, 2, True, &flags, &expire_ms):
+    if not options(r, 2, True, &flags, &time_at):
         return STEP_DONE
     for attempt in range(RUN_RETRIES):
         status = look(r, SET_GET, r.argv[1], &v, &blocked)
         if blocked:
             return STEP_BLOCKED
         if status == STORE_MISS or (status == STORE_OK and flags == 0):
+            return STEP_DONE
+        # like the original: a time is looked at only where there is something to give it to
+        if status == STORE_OK and time_at and not time_is_right(r, flags, time_at, &expire_ms):
             return STEP_DONE
         if status == STORE_OK:
             put = put_over(r.argv[1], &v, slice_of(NULL, 0))

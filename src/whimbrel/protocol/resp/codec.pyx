@@ -59,12 +59,12 @@ cdef RespStatus parse_args(
     while at.done < at.argc:
         if p == end:
             return RESP_MORE
-        if p[0] != 36:
-            out.got = p[0]
-            return bad(out, RESP_ERROR_NO_DOLLAR)
         cr = find_line_end(p, end)
         if cr == NULL:
             return bad(out, RESP_ERROR_BIG_LENGTH_LINE) if end - p > RESP_MAX_INLINE else RESP_MORE
+        if p[0] != 36:
+            out.got = p[0]
+            return bad(out, RESP_ERROR_NO_DOLLAR)
         if not resp_parse_i64(p + 1, <size_t> (cr - p) - 1, &length) or length < 0 or <size_t> length > max_bulk:
             return bad(out, RESP_ERROR_BAD_LENGTH)
         p = cr + 2
