@@ -5,17 +5,25 @@ low, store_maintain does the rest ahead of need.  A victim is sealed, walked ite
 dropped or relocated), and then freed.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from whimbrel.base.atomic cimport fetch_add_relaxed64, load_acquire64, load_relaxed64, prefetch
-from whimbrel.base.hash cimport hash_bytes
-from whimbrel.base.slice cimport slice_of
-from whimbrel.store.item cimport ITEM_CHAINED, Item, item_bytes, item_decode, item_key, item_live
-from whimbrel.store.layout cimport (
-    Evictor, QUEUES, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, Segment, Store, live_items, segment_of,
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+from whimbrel.base.atomic cimport (
+    fence_acquire, fetch_add_relaxed64, load_acquire64, load_relaxed64, prefetch, store_relaxed64, store_release64,
 )
+from whimbrel.base.hash cimport hash_bytes
+from whimbrel.store.item cimport (
+    ITEM_CAS, ITEM_CHAINED, Item, item_bytes, item_decode, item_encode, item_key, item_live,
+)
+from whimbrel.store.layout cimport (
+    ACCESS_MASK, Evictor, FETCHED_BIT, FREQ_MAX, FREQ_SHIFT, OWNER_MASK, QUEUES, SEGMENT_LARGE, SEGMENT_OPEN,
+    SEGMENT_SEALED, Segment, Store, TOKEN_BIT, access_decode, access_encode, identity_of, live_items, segment_of,
+    slot_freq, slot_location, slot_make,
+)
+from whimbrel.store.policy cimport JUDGE_DROP, policy_of
 from whimbrel.store.process cimport try_lock_word, unlock_word
 from whimbrel.store.segment cimport (
-    live_sub, segment_free, segment_quiet, segment_seal, segments_spare,
+    Place, cell_release, live_add, live_sub, segment_cancel, segment_free, segment_move_to, segment_quiet,
+    segment_reserve, segment_seal, segments_spare,
 )
 from whimbrel.store.table cimport (
     group_clear, group_find_location, group_lock_of, group_of, group_unlock, group_unlock_unchanged,
@@ -31,7 +39,8 @@ cdef enum:
 
 
 cdef bint evict_pressure(const Store* s) noexcept nogil:
-    return segments_spare(s) < s.r.reserve
+    cdef uint64_t wanted = load_relaxed64(&s.r.growth_deficit) + load_relaxed64(&s.r.large_wanted)
+    return segments_spare(s) < s.r.reserve + wanted
 
 
 cdef void dispose(Store* s, uint64_t location, uint64_t bytes, bint chained) noexcept nogil:
@@ -52,7 +61,6 @@ cdef bint claim(Store* s, uint32_t number, int reason) noexcept nogil:
     if g.state == SEGMENT_SEALED and not segment_quiet(s, number):
         return False
     e.offset = 0
-    e.kept_bytes = 0
     e.reason = reason
     e.victim = number
     return True
@@ -79,11 +87,13 @@ cdef bint choose_dead(Store* s, int64_t now_ms, uint64_t headers) noexcept nogil
     return False
 
 
-cdef bint choose_oldest(Store* s) noexcept nogil:
-    cdef int queue, tries = 0
+cdef bint choose_policy(Store* s) noexcept nogil:
+    """The oldest segment of the queue the policy names, or of the other where that has none to give."""
+    cdef int first = policy_of(s).victim(s), i, tries
     cdef uint32_t number
-    for queue in range(QUEUES):
-        number = s.r.lists[queue].head
+    for i in range(QUEUES):
+        number = s.r.lists[(first + i) % QUEUES].head
+        tries = 0
         while number and tries < TRIES:
             if claim(s, number, REASON_POLICY):
                 return True
@@ -94,35 +104,141 @@ cdef bint choose_oldest(Store* s) noexcept nogil:
 
 # -- walking --
 
-cdef void drop(Store* s, const Item* it, bint live) noexcept nogil:
+cdef void count_dropped(Store* s, const Item* it, uint64_t hash, int queue, bint live) noexcept nogil:
     if live:
         fetch_add_relaxed64(&s.r.counters.evicted_items, 1)
         fetch_add_relaxed64(&s.r.counters.evicted_bytes, item_bytes(it))
+        policy_of(s).dropped(s, queue, hash, it)
     else:
         fetch_add_relaxed64(&s.r.counters.expired_items, 1)
 
 
-cdef bint reap_item(Store* s, const Item* it, uint64_t hash, int64_t now_ms) noexcept nogil:
-    """Returns whether its slot was taken out."""
+cdef bint take_out(Store* s, const Item* it, uint64_t hash, int64_t now_ms) noexcept nogil:
+    """Returns whether its slot was there."""
     cdef uint64_t header
     cdef uint64_t* group = group_lock_of(s, hash, &header)
     cdef uint64_t* at = group_find_location(s, group, header, it.location)
+    cdef int queue = segment_of(s, it.location).queue
     if at == NULL:
         group_unlock_unchanged(group, header)
         return False
     group_clear(s, group, &header, at)
     group_unlock(group, header)
-    drop(s, it, item_live(s, it, now_ms))
+    count_dropped(s, it, hash, queue, item_live(s, it, now_ms))
     return True
+
+
+cdef inline uint64_t slot_moved(const Store* s, uint64_t slot, uint64_t location, uint64_t hash, int freq,
+                                int64_t now_ms) noexcept nogil:
+    """The slot at a new place: the last access is counted from another segment's opening now."""
+    cdef int64_t accessed_s = (segment_of(s, slot_location(slot)).base_s
+                               + <int64_t> access_decode(slot & ACCESS_MASK))
+    cdef int64_t since = accessed_s - <int64_t> segment_of(s, location).base_s
+    cdef uint64_t touch = slot & (FETCHED_BIT | TOKEN_BIT) | <uint64_t> freq << FREQ_SHIFT
+    return slot_make(location, hash, touch | access_encode(<uint64_t> since if since > 0 else 0))
+
+
+cdef uint64_t copy_item(Store* s, const Item* it, bint token, const Place* place) noexcept nogil:
+    """Its bytes at the new place, with its token in it if somebody knows that; returns its size there."""
+    cdef Item moved = it[0]
+    cdef uint32_t n
+    if token and not it.bits & ITEM_CAS:
+        moved.bits |= ITEM_CAS
+        moved.cas = identity_of(s, segment_of(s, it.location), it.location)
+    n = item_encode(place.at, &moved)
+    memcpy(place.at + n, it.at + it.header_len, <size_t> it.key_len + it.value_len)
+    return <uint64_t> n + it.key_len + it.value_len
+
+
+cdef bint relocate(Store* s, const Item* it, uint64_t hash, uint64_t slot, int verdict, int64_t now_ms) noexcept nogil:
+    """Append again and swing the slot over; False if there was no room or the slot has changed, with
+    nothing changed."""
+    cdef Place place
+    cdef uint64_t header, size = item_bytes(it)
+    cdef bint token = (slot & TOKEN_BIT) != 0
+    cdef uint64_t* group
+    cdef uint64_t* at
+    if token and not it.bits & ITEM_CAS:
+        size += 8
+    if size > s.segment_bytes or not segment_reserve(s, verdict >> 3, it.expire_ms, now_ms, size, True, &place):
+        return False
+    copy_item(s, it, token, &place)
+    group = group_lock_of(s, hash, &header)
+    at = group_find_location(s, group, header, it.location)
+    if at == NULL or ((at[0] & TOKEN_BIT) != 0) != token:
+        group_unlock_unchanged(group, header)
+        segment_cancel(s, &place, size)
+        return False
+    live_add(s, place.location, size)
+    store_release64(at, slot_moved(s, at[0], place.location, hash, verdict & 7, now_ms))
+    group_unlock(group, header)
+    cell_release(&place)
+    fetch_add_relaxed64(&s.r.counters.relocated_items, 1)
+    return True
+
+
+cdef uint64_t find_slot(Store* s, uint64_t hash, uint64_t location) noexcept nogil:
+    """The slot that points at `location`, 0 if none does: an item that was overwritten or deleted."""
+    cdef uint64_t header, slot
+    cdef uint64_t* group = group_of(s, hash)
+    cdef uint64_t* at
+    header = load_acquire64(group)
+    if header & OWNER_MASK == 0:
+        at = group_find_location(s, group, header, location)
+        slot = load_relaxed64(at) if at != NULL else 0
+        fence_acquire()
+        if load_relaxed64(group) == header and group_of(s, hash) == group:
+            return slot if slot_location(slot) == location else 0
+    group = group_lock_of(s, hash, &header)
+    at = group_find_location(s, group, header, location)
+    slot = load_relaxed64(at) if at != NULL else 0
+    group_unlock_unchanged(group, header)
+    return slot
+
+
+cdef void reap_item(Store* s, const Item* it, uint64_t hash, int64_t now_ms) noexcept nogil:
+    """Drop or relocate it, if a slot points at it at all."""
+    cdef uint64_t slot = find_slot(s, hash, it.location)
+    cdef int verdict
+    if slot == 0:
+        return
+    if item_live(s, it, now_ms):
+        if s.r.evictor.reason == REASON_POLICY:
+            verdict = policy_of(s).judge(s, segment_of(s, it.location).queue, slot, it)
+        else:
+            verdict = segment_of(s, it.location).queue << 3 | slot_freq(slot)
+        if verdict != JUDGE_DROP and relocate(s, it, hash, slot, verdict, now_ms):
+            live_sub(s, it.location, item_bytes(it))
+            return
+    if take_out(s, it, hash, now_ms):
+        live_sub(s, it.location, item_bytes(it))
+
+
+cdef bint keep_large(Store* s, const Item* it, uint64_t hash, int64_t now_ms) noexcept nogil:
+    """A large item the policy wants to keep goes to the young end of its queue as it is."""
+    cdef uint64_t header
+    cdef uint64_t* group = group_lock_of(s, hash, &header)
+    cdef uint64_t* at = group_find_location(s, group, header, it.location)
+    cdef uint32_t number = <uint32_t> (it.location >> s.segment_shift)
+    cdef int verdict = JUDGE_DROP
+    if at != NULL and s.r.evictor.reason == REASON_POLICY and item_live(s, it, now_ms):
+        verdict = policy_of(s).judge(s, s.segments[number].queue, at[0], it)
+    if verdict != JUDGE_DROP:
+        segment_move_to(s, number, verdict >> 3)
+        store_release64(at, at[0] & ~<uint64_t> (FREQ_MAX << FREQ_SHIFT) | <uint64_t> (verdict & 7) << FREQ_SHIFT)
+    group_unlock(group, header)
+    return verdict != JUDGE_DROP
 
 
 cdef void reap_large(Store* s, int64_t now_ms) noexcept nogil:
     cdef Evictor* e = &s.r.evictor
     cdef Item it
     cdef uint64_t location = <uint64_t> e.victim << s.segment_shift
+    cdef uint64_t hash
     e.victim = 0
     if item_decode(s, location, &it) and it.bits & ITEM_CHAINED:
-        if reap_item(s, &it, hash_bytes(item_key(&it), it.key_len, s.seed), now_ms):
+        hash = hash_bytes(item_key(&it), it.key_len, s.seed)
+        if not keep_large(s, &it, hash, now_ms) and take_out(s, &it, hash, now_ms):
             dispose(s, location, item_bytes(&it), True)
 
 
@@ -131,6 +247,7 @@ cdef void finish(Store* s) noexcept nogil:
     cdef uint32_t number = e.victim
     e.victim = 0
     segment_free(s, number)
+    policy_of(s).emptied(s)
     if e.reason == REASON_EXPIRED:
         fetch_add_relaxed64(&s.r.counters.expired_segments, 1)
     else:
@@ -161,8 +278,7 @@ cdef int reap(Store* s, int64_t now_ms, int steps) noexcept nogil:
         e.offset += <uint32_t> item_bytes(&items[n])
         n += 1
     for i in range(n):
-        if reap_item(s, &items[i], hashes[i], now_ms):
-            live_sub(s, items[i].location, item_bytes(&items[i]))
+        reap_item(s, &items[i], hashes[i], now_ms)
     if e.offset >= g.end:
         finish(s)
     return n + 1
@@ -177,7 +293,8 @@ cdef bint evict_slice(Store* s, int64_t now_ms, int steps, uint64_t headers) noe
         return True
     while steps > 0:
         if e.victim == 0 and not choose_dead(s, now_ms, headers):
-            if not evict_pressure(s) or not choose_oldest(s):
+            if not evict_pressure(s) or not choose_policy(s):
+                store_relaxed64(&s.r.large_wanted, 0)
                 more = False
                 break
         steps -= reap(s, now_ms, steps)

@@ -104,8 +104,8 @@ cdef struct Segment:                # one cache line each, apart from the data
     uint8_t queue
     uint8_t ttl_class
     uint8_t torn                    # a writer died in it: its items cannot be walked
-    uint32_t reclaimed_items        # by the eviction slice working on it
-    uint32_t reclaimed_bytes
+    uint32_t spans                  # segments in its chain, itself included
+    uint32_t pad
 
 cdef struct Cell:                   # says which segment a writer is filling; a segment named here is not reused
     uint64_t segment
@@ -126,14 +126,12 @@ cdef struct SegmentList:
 cdef struct Evictor:                # the one slice of reclaiming that is under way
     uint32_t victim                 # 0: none
     uint32_t offset                 # where in it
-    uint32_t phase                  # private to the policy
-    uint32_t kept_bytes             # relocated out of the victim
     uint64_t scan                   # rolling position over segment headers, looking for expired ones
     uint64_t reason                 # EvictReason of the victim
-    uint64_t histogram[8]           # merge: bytes by frequency of the segments surveyed
-    uint64_t cutoff                 # merge: keep above this frequency
-    uint64_t merge_left             # merge: segments of the current merge not yet reaped
-    uint64_t merge_class
+    uint64_t histogram[8]           # merge: bytes by frequency in the last few segments
+    uint64_t cutoff                 # merge: what is used less goes ...
+    uint64_t cutoff_keeps           # ... and of what is used just as often, so many of 2^16 stay
+    uint64_t small_bytes            # s3fifo: bytes dropped from the small queue, ever: the ghosts' clock
 
 cdef struct Counters:
     uint64_t evicted_items, evicted_bytes, expired_items, relocated_items
@@ -172,7 +170,10 @@ cdef struct Region:
     uint64_t segments_used          # resident: in a list, free or claimed
     uint64_t segments_bump          # numbers ever used
     uint64_t reserve                # segments to keep free ahead of need
-    uint64_t pad1[2]
+    uint64_t growth_deficit         # segments the table waits for to grow
+    uint64_t large_wanted           # segments a large item waits for
+    uint64_t pad1[7]
+    uint64_t overflow_used
     uint64_t open[QUEUES * TTL_CLASSES]
     # under their locks
     uint64_t segment_lock
@@ -184,7 +185,6 @@ cdef struct Region:
     uint64_t retired_list
     uint64_t overflow_bump
     uint64_t overflow_free          # tag << 32 | index
-    uint64_t overflow_used
     SegmentList lists[QUEUES]
     Evictor evictor
     Counters counters

@@ -36,6 +36,7 @@ cdef enum:
     ITEM_BYTES_MIN = 24             # no workload has smaller items on average: bounds the table's reserve
     GROUP_ITEMS = 26
     GROUPS_START = 4
+    GROUPS_START_BYTES = 1 << 16    # one group at the start for so much heap: 0.4 %, then it grows as needed
 
 
 cdef uint64_t round_up(uint64_t n, uint64_t to):
@@ -163,7 +164,7 @@ cdef Store* region_create(uint64_t heap_bytes, object path, bint memfd, uint64_t
     s.r.next_sequence = 1
     s.r.overflow_bump = 1
     s.r.segments_bump = 1
-    groups = heap_bytes // (160 * GROUP_ITEMS) + GROUPS_START
+    groups = heap_bytes // GROUPS_START_BYTES + GROUPS_START
     s.r.mapping = groups << 32 | groups
     s.r.reserve = max(3, r.segments_max // 64)
     s.r.magic = MAGIC

@@ -20,6 +20,7 @@ cdef bint segment_quiet(Store* s, uint32_t number) noexcept nogil
 cdef void segment_seal_all(Store* s) noexcept nogil
 cdef void segment_move_to(Store* s, uint32_t number, int queue) noexcept nogil
 cdef uint64_t segments_allowed(const Store* s) noexcept nogil
+cdef bint segments_retire(Store* s, uint64_t table_bytes) noexcept nogil
 cdef uint64_t segments_spare(const Store* s) noexcept nogil
 cdef int ttl_class(const Store* s, int64_t expire_ms, int64_t now_ms) noexcept nogil
 

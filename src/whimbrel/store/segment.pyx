@@ -12,7 +12,7 @@ from whimbrel.base.atomic cimport (
 )
 from whimbrel.store.layout cimport (
     CELLS, Cell, END_OPEN, GROUP_BYTES, LINE_BYTES, PROCESSES_MAX, Process, QUEUES, Region, SEGMENT_CHAINED,
-    SEGMENT_CLAIMED, SEGMENT_FREE, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, Segment, SegmentList, Store,
+    SEGMENT_CLAIMED, SEGMENT_FREE, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, SEGMENT_UNUSED, Segment, SegmentList, Store,
     TTL_CLASSES, groups_grown, segment_of,
 )
 from whimbrel.store.process cimport lock_word, process_wait, unlock_word, whimbrel_thread_number
@@ -20,7 +20,12 @@ from whimbrel.store.process cimport lock_word, process_wait, unlock_word, whimbr
 cdef extern from "<sched.h>" nogil:
     int sched_yield()
 
+cdef extern from "<sys/mman.h>" nogil:
+    int madvise(void* addr, size_t size, int advice)
+    int MADV_REMOVE
+
 cdef enum:
+    SEGMENTS_LEFT_MIN = 6           # the table takes no more than leaves so many
     URGENT_SEGMENTS = 2             # the last free ones are only for the evictor's relocations
 
 
@@ -76,7 +81,7 @@ cdef void list_append(Store* s, uint32_t number, int queue) noexcept nogil:
     else:
         l.head = number
     l.tail = number
-    l.count += 1
+    l.count += g.spans
 
 
 cdef void list_remove(Store* s, uint32_t number) noexcept nogil:
@@ -90,7 +95,7 @@ cdef void list_remove(Store* s, uint32_t number) noexcept nogil:
         s.segments[g.next].prev = g.prev
     else:
         l.tail = g.prev
-    l.count -= 1
+    l.count -= g.spans
 
 
 cdef uint32_t take(Store* s, bint urgent) noexcept nogil:
@@ -99,19 +104,64 @@ cdef uint32_t take(Store* s, bint urgent) noexcept nogil:
     cdef uint32_t number
     if not urgent and segments_spare(s) <= URGENT_SEGMENTS:
         return 0
-    if r.segments_used < segments_allowed(s) and r.segments_bump <= r.segments_max and r.free_list == 0:
-        number = <uint32_t> r.segments_bump
-        s.segments[number].state = SEGMENT_CLAIMED
-        r.segments_used += 1
-        r.segments_bump += 1
-        return number
-    if r.free_list == 0:
+    if r.free_list:
+        number = <uint32_t> r.free_list
+        r.free_list = s.segments[number].next
+        r.segments_free -= 1
+    elif r.segments_used >= segments_allowed(s):
         return 0
-    number = <uint32_t> r.free_list
-    r.free_list = s.segments[number].next
+    elif r.retired_list:
+        number = <uint32_t> r.retired_list
+        r.retired_list = s.segments[number].next
+        r.segments_used += 1
+    elif r.segments_bump <= r.segments_max:
+        number = <uint32_t> r.segments_bump
+        r.segments_bump += 1
+        r.segments_used += 1
+    else:
+        return 0
     s.segments[number].state = SEGMENT_CLAIMED
-    r.segments_free -= 1
     return number
+
+
+cdef uint32_t retire_one(Store* s, uint64_t allowed) noexcept nogil:
+    """Out of the free list, if more are in use than allowed."""
+    cdef Region* r = s.r
+    cdef uint32_t number = 0
+    lock_word(s, &r.segment_lock)
+    if r.segments_used > allowed and r.segments_free > URGENT_SEGMENTS:
+        number = <uint32_t> r.free_list
+        r.free_list = s.segments[number].next
+        s.segments[number].state = SEGMENT_CLAIMED
+        r.segments_free -= 1
+    unlock_word(&r.segment_lock)
+    return number
+
+
+cdef bint segments_retire(Store* s, uint64_t table_bytes) noexcept nogil:
+    """Make room for so many more bytes of table: free segments go back to the kernel.  False if there are too
+    few of them now; Region.growth_deficit then asks the evictor for more."""
+    cdef Region* r = s.r
+    cdef uint64_t allowed = segments_allowed(s)
+    cdef uint64_t segments = (table_bytes + s.segment_bytes - 1) >> s.segment_shift
+    cdef uint32_t number
+    allowed = allowed - segments if allowed > segments else 0
+    if allowed < SEGMENTS_LEFT_MIN:
+        return False
+    while load_relaxed64(&r.segments_used) > allowed:
+        number = retire_one(s, allowed)
+        if number == 0:
+            store_relaxed64(&r.growth_deficit, load_relaxed64(&r.segments_used) - allowed)
+            return False
+        madvise(s.heap + (<uint64_t> number << s.segment_shift), s.segment_bytes, MADV_REMOVE)
+        lock_word(s, &r.segment_lock)
+        s.segments[number].state = SEGMENT_UNUSED
+        s.segments[number].next = <uint32_t> r.retired_list
+        r.retired_list = number
+        r.segments_used -= 1
+        unlock_word(&r.segment_lock)
+    store_relaxed64(&r.growth_deficit, 0)
+    return True
 
 
 cdef void prepare(Store* s, uint32_t number, int64_t now_ms) noexcept nogil:
@@ -124,8 +174,7 @@ cdef void prepare(Store* s, uint32_t number, int64_t now_ms) noexcept nogil:
     g.end = END_OPEN
     g.chain = 0
     g.torn = 0
-    g.reclaimed_items = 0
-    g.reclaimed_bytes = 0
+    g.spans = 1
     store_release64(&g.write, 0)
 
 
@@ -310,9 +359,11 @@ cdef bint segment_large(Store* s, int queue, int64_t expire_ms, int64_t now_ms, 
     cdef uint32_t first = 0, number
     cdef uint64_t i
     cdef Segment* g
+    place.cell = cell_claim(s, s.segments_max + 1)      # before the lock: a holder of cells may wait for the lock
     lock_word(s, &s.r.segment_lock)
     if segments_spare(s) < wanted + URGENT_SEGMENTS:
         unlock_word(&s.r.segment_lock)
+        store_release64(&place.cell.segment, 0)
         return False
     for i in range(wanted):
         number = take(s, True)
@@ -327,9 +378,10 @@ cdef bint segment_large(Store* s, int queue, int64_t expire_ms, int64_t now_ms, 
     g.ttl_class = <uint8_t> ttl_class(s, expire_ms, now_ms)
     g.max_expire_ms = expire_ms if expire_ms else INT64_MAX
     g.state = SEGMENT_LARGE
+    g.spans = <uint32_t> wanted
     list_append(s, first, queue)
     fence_release()
-    place.cell = cell_claim(s, first)
+    store_seq64(&place.cell.segment, first)
     place.location = <uint64_t> first << s.segment_shift
     place.at = s.heap + place.location
     unlock_word(&s.r.segment_lock)

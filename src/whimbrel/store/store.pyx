@@ -4,13 +4,15 @@ from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 from whimbrel.base.atomic cimport (
-    cas64, fence_acquire, fetch_add64, fetch_add_relaxed64, load_acquire64, load_relaxed64, prefetch, store_release64,
+    cas64, fence_acquire, fetch_add64, fetch_add_relaxed64, load_acquire64, load_relaxed64, prefetch, store_relaxed64,
+    store_release64,
 )
 from whimbrel.base.buffer cimport Writer, put_byte, put_bytes, writer_room
 from whimbrel.base.clock cimport precise_ns
 from whimbrel.base.hash cimport hash_bytes
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.store.evict cimport dispose, evict_pressure, evict_slice
+from whimbrel.store.growth cimport growth_step, growth_wanted
 from whimbrel.store.item cimport (
     ITEM_CAS, ITEM_CHAINED, ITEM_EXPIRES, ITEM_FLAGS, ITEM_STALE, ITEM_WON, Item, item_bytes, item_decode, item_encode,
     item_header_len, item_key, item_live,
@@ -21,6 +23,7 @@ from whimbrel.store.layout cimport (
     access_decode, access_encode, group_at, group_index, groups_grown, hash_home, identity_of, live_bytes, live_items,
     mul_high, segment_of, slot_freq, slot_location, slot_make,
 )
+from whimbrel.store.policy cimport policy_of
 from whimbrel.store.process cimport process_wait
 from whimbrel.store.region cimport region_close, region_create
 from whimbrel.store.segment cimport (
@@ -34,6 +37,7 @@ from whimbrel.store.table cimport (
 cdef enum:
     READ_TRIES = 64                 # lock-free attempts before a read takes the group's lock
     PUT_TRIES = 64                  # attempts to write against others' writes of the same key
+    PUT_GROUPS = 1                  # groups of the table moved by a put while it grows
     PUT_STEPS = 6                   # items looked at by a put while the reserve is low ...
     PUT_STEP_BYTES = 64             # ... and one more for so many bytes written
     PUT_STEPS_MAX = 256             # about 25 us
@@ -396,6 +400,8 @@ cdef Outcome publish(Store* s, Append* a, const Put* put, int64_t now_ms, bint g
 cdef inline void put_quantum(Store* s, uint64_t size, int64_t now_ms) noexcept nogil:
     """What a put does for the reserve, in proportion to what it takes from it."""
     cdef uint64_t steps
+    if growth_wanted(s):
+        growth_step(s, PUT_GROUPS)
     if evict_pressure(s):
         steps = PUT_STEPS + size // PUT_STEP_BYTES
         evict_slice(s, now_ms, <int> steps if steps < PUT_STEPS_MAX else PUT_STEPS_MAX, 0)
@@ -408,7 +414,7 @@ cdef int put_queue(Store* s, const Put* put) noexcept nogil:
     cdef uint64_t* at = group_find(s, group, load_acquire64(group), put.key, put.hash, &old)
     if at != NULL and segment_of(s, old.location).queue == QUEUE_MAIN:
         return QUEUE_MAIN
-    return QUEUE_SMALL
+    return policy_of(s).admit(s, put.hash) if at == NULL else QUEUE_SMALL
 
 
 cdef StoreStatus store_put(Store* s, const Put* put, int64_t now_ms, uint64_t* cas_out) noexcept nogil:
@@ -424,6 +430,8 @@ cdef StoreStatus store_put(Store* s, const Put* put, int64_t now_ms, uint64_t* c
         append_plan(s, &a, put, cas)
         put_quantum(s, a.size, now_ms)
         if not append_reserve(s, &a, queue, now_ms):
+            if a.large:
+                store_relaxed64(&s.r.large_wanted, (a.size >> s.segment_shift) + 1)
             evict_slice(s, now_ms, PUT_STEPS_MAX, 0)
             if not append_reserve(s, &a, queue, now_ms):
                 fetch_add_relaxed64(&s.r.counters.no_memory, 1)
@@ -465,7 +473,9 @@ cdef void store_flush(Store* s) noexcept nogil:
 
 cdef bint store_maintain(Store* s, int64_t now_ms, int steps) noexcept nogil:
     cdef uint64_t headers = load_relaxed64(&s.r.segments_bump) // 8
-    return evict_slice(s, now_ms, steps, headers if headers > MAINTAIN_HEADERS_MIN else MAINTAIN_HEADERS_MIN)
+    if headers < MAINTAIN_HEADERS_MIN:
+        headers = MAINTAIN_HEADERS_MIN
+    return growth_step(s, steps // 32 + 1) | evict_slice(s, now_ms, steps, headers)
 
 
 # -- walking the keys --

@@ -23,6 +23,10 @@ cdef uint64_t* group_find_location(Store* s, uint64_t* group, uint64_t header, u
 cdef uint64_t* group_least_used(Store* s, uint64_t* group, uint64_t header) noexcept nogil
 cdef size_t group_slots(const Store* s, const uint64_t* group, uint64_t header, uint64_t** out) noexcept nogil
 
+cdef uint64_t header_repair(Store* s, uint64_t* group) noexcept nogil
+cdef uint64_t overflow_take(Store* s) noexcept nogil
+cdef void overflow_give(Store* s, uint64_t index) noexcept nogil
+
 cdef enum:
     GROUP_SLOTS_MAX = 59            # 31 and four overflow lines of 7
 

@@ -1,9 +1,9 @@
 """Changing a group: placing, clearing and finding slots.  All of it under the group's lock."""
 
 from libc.stdint cimport uint32_t, uint64_t
-from whimbrel.base.atomic cimport cas64, load_acquire64, load_relaxed64, store_relaxed64, store_release64
+from whimbrel.base.atomic cimport cas64, fetch_add_relaxed64, load_acquire64, load_relaxed64, store_relaxed64, store_release64
 from whimbrel.store.layout cimport (
-    GROUP_WORDS, LINE_WORDS, OVERFLOW_LINES_MAX, OVERFLOW_MASK, OVERFLOW_SHIFT, Region, SPILL_SHIFT, Store,
+    GROUP_WORDS, LINE_WORDS, OVERFLOW_LINES_MAX, OVERFLOW_MASK, OVERFLOW_SHIFT, OWNER_MASK, Region, SPILL_SHIFT, Store,
     overflow_line, slot_freq, slot_home, slot_location,
 )
 
@@ -21,12 +21,14 @@ cdef uint64_t overflow_take(Store* s) noexcept nogil:
             break
         if cas64(&r.overflow_free, head, ((head >> 32) + 1) << 32 | <uint32_t> load_relaxed64(overflow_line(s, index))):
             store_relaxed64(overflow_line(s, index), 0)
+            fetch_add_relaxed64(&r.overflow_used, 1)
             return index
     while True:
         bump = load_relaxed64(&r.overflow_bump)
         if bump > r.overflow_max:
             return 0
         if cas64(&r.overflow_bump, bump, bump + 1):
+            fetch_add_relaxed64(&r.overflow_used, 1)
             return bump
 
 
@@ -37,6 +39,7 @@ cdef void overflow_give(Store* s, uint64_t index) noexcept nogil:
         head = load_acquire64(&r.overflow_free)
         store_relaxed64(overflow_line(s, index), <uint32_t> head)
         if cas64(&r.overflow_free, head, ((head >> 32) + 1) << 32 | index):
+            fetch_add_relaxed64(&r.overflow_used, <uint64_t> -1)
             return
 
 
@@ -127,7 +130,7 @@ cdef inline bint in_line(const uint64_t* at, const uint64_t* line) noexcept nogi
 
 cdef void unspill(Store* s, uint64_t* group, uint64_t* header, int home) noexcept nogil:
     """Take the spill bit of a line back if none of its items is elsewhere any more."""
-    cdef uint64_t* slots[59]
+    cdef uint64_t* slots[GROUP_SLOTS_MAX]
     cdef size_t n = group_slots(s, group, header[0], slots), i
     for i in range(n):
         if slots[i][0] != 0 and slot_home(slots[i][0]) == home and not in_line(slots[i], group + home * LINE_WORDS):
@@ -179,7 +182,7 @@ cdef inline bint in_group(const uint64_t* at, const uint64_t* group) noexcept no
 
 cdef uint64_t* group_find_location(Store* s, uint64_t* group, uint64_t header, uint64_t location) noexcept nogil:
     """The slot that points at `location`, or NULL."""
-    cdef uint64_t* slots[59]
+    cdef uint64_t* slots[GROUP_SLOTS_MAX]
     cdef size_t n = group_slots(s, group, header, slots), i
     for i in range(n):
         if slot_location(load_relaxed64(slots[i])) == location:
@@ -188,10 +191,29 @@ cdef uint64_t* group_find_location(Store* s, uint64_t* group, uint64_t header, u
 
 
 cdef uint64_t* group_least_used(Store* s, uint64_t* group, uint64_t header) noexcept nogil:
-    cdef uint64_t* slots[59]
+    cdef uint64_t* slots[GROUP_SLOTS_MAX]
     cdef uint64_t* least = NULL
     cdef size_t n = group_slots(s, group, header, slots), i
     for i in range(n):
         if slots[i][0] != 0 and (least == NULL or slot_freq(slots[i][0]) < slot_freq(least[0])):
             least = slots[i]
     return least
+
+
+cdef uint64_t header_repair(Store* s, uint64_t* group) noexcept nogil:
+    """The header of a group whose writer died inside, unlocked in value but not in place: spill bits as the
+    slots say, empty overflow lines out."""
+    cdef uint64_t header = load_relaxed64(group) & ~<uint64_t> OWNER_MASK
+    cdef uint64_t* slots[GROUP_SLOTS_MAX]
+    cdef size_t n, i
+    cdef int home
+    overflow_trim(s, group, &header)
+    n = group_slots(s, group, header, slots)
+    header &= ~(<uint64_t> 15 << SPILL_SHIFT)
+    for i in range(n):
+        if slots[i][0] != 0:
+            home = slot_home(slots[i][0])
+            if not in_line(slots[i], group + home * LINE_WORDS):
+                header |= <uint64_t> 1 << (SPILL_SHIFT + home)
+    header_set(group, &header, header)
+    return header
