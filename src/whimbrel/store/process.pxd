@@ -16,6 +16,7 @@ cdef extern from *:
     """
     unsigned whimbrel_thread_number() noexcept nogil
 
+cdef bint processes_alive(Store* s) except -1
 cdef int process_join(Store* s) except -1
 cdef int process_leave(Store* s) except -1
 cdef void process_wait(Store* s, uint64_t* lock, uint64_t mask, int turn) noexcept nogil

@@ -16,7 +16,8 @@ from whimbrel.store.layout cimport (
     GROUP_BYTES, GROUP_WORDS, LAYOUT_VERSION, LINE_BYTES, LOCATION_BITS, OFFSET_BITS, OVERFLOW_MASK, QUEUES,
     Region, Segment, Store, TTL_CLASSES,
 )
-from whimbrel.store.process cimport process_join, process_leave
+from whimbrel.store.process cimport process_join, process_leave, processes_alive
+from whimbrel.store.recover cimport recover
 
 cdef extern from "<sys/mman.h>" nogil:
     void* map_pages "mmap" (void* addr, size_t size, int prot, int flags, int fd, int64_t offset)
@@ -169,6 +170,48 @@ cdef Store* region_create(uint64_t heap_bytes, object path, bint memfd, uint64_t
     s.r.reserve = max(3, r.segments_max // 64)
     s.r.magic = MAGIC
     attach(s)
+    process_join(s)
+    return s
+
+
+cdef int check_header(const Region* r, uint64_t size, object path) except -1:
+    cdef Region expected
+    if size < sizeof(Region) or r.magic != MAGIC:
+        raise ValueError(f"{path!s} is not a Whimbrel region")
+    if r.layout != LAYOUT_VERSION:
+        raise ValueError(f"{path!s} has layout {r.layout}, this is {int(LAYOUT_VERSION)}")
+    geometry(&expected, r.heap_bytes, r.segment_bytes, r.max_item)
+    if r.region_bytes != size or r.region_bytes != expected.region_bytes or r.heap_at != expected.heap_at:
+        raise ValueError(f"{path!s} has {size} bytes, its header tells of {expected.region_bytes}")
+    return 0
+
+
+cdef Store* region_open(object path) except NULL:
+    """A region in a file again.  The first to open it after its users ended makes it whole; whoever comes while
+    others use it joins them."""
+    cdef int fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    cdef uint64_t size = os.fstat(fd).st_size
+    cdef Store* s
+    if size < sizeof(Region):
+        os.close(fd)
+        raise ValueError(f"{path!s} is not a Whimbrel region")
+    try:
+        s = map_region(fd, size)
+    except OSError:
+        os.close(fd)
+        raise
+    try:
+        check_header(s.r, size, path)
+    except ValueError:
+        munmap(s.base, size)
+        os.close(fd)
+        free(s)
+        raise
+    attach(s)
+    if not processes_alive(s):
+        s.r.clock_offset_ms = wall_ms() - precise_ns() // 1000000
+        s.clock_offset_ms = s.r.clock_offset_ms
+        recover(s)
     process_join(s)
     return s
 

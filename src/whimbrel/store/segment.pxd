@@ -14,6 +14,7 @@ cdef bint segment_reserve(Store* s, int queue, int64_t expire_ms, int64_t now_ms
 cdef void segment_cancel(Store* s, Place* place, uint64_t size) noexcept nogil
 cdef bint segment_large(Store* s, int queue, int64_t expire_ms, int64_t now_ms, uint64_t size,
                         Place* place) noexcept nogil
+cdef void list_append(Store* s, uint32_t number, int queue) noexcept nogil
 cdef void segment_free(Store* s, uint32_t number) noexcept nogil
 cdef bint segment_seal(Store* s, uint32_t number) noexcept nogil
 cdef bint segment_quiet(Store* s, uint32_t number) noexcept nogil

@@ -120,4 +120,5 @@ cdef void store_stats(Store* s, StoreStats* stats) noexcept nogil
 cdef class StoreHandle:
     """Owner of a mapped region.  Python-facing: creating, opening and closing; `ptr` is what data planes use."""
     cdef Store* ptr
+    cdef object __weakref__
     cdef Store* mapped(self) except NULL

@@ -1,5 +1,8 @@
 """The store's interface (store.pxd): reading, writing, scanning, and the handle that owns a region."""
 
+import os
+from weakref import WeakSet
+
 from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
@@ -24,8 +27,9 @@ from whimbrel.store.layout cimport (
     mul_high, segment_of, slot_freq, slot_location, slot_make,
 )
 from whimbrel.store.policy cimport policy_of
-from whimbrel.store.process cimport process_wait
-from whimbrel.store.region cimport region_close, region_create
+from whimbrel.store.process cimport process_join, process_wait
+from whimbrel.store.recover cimport verify
+from whimbrel.store.region cimport region_close, region_create, region_open
 from whimbrel.store.segment cimport (
     Place, cell_release, live_add, live_sub, segment_cancel, segment_free, segment_large, segment_reserve, segment_seal_all,
 )
@@ -627,6 +631,18 @@ POLICIES = ("s3fifo", "merge", "fifo")
 MAX_ITEM_BYTES = 1 << 20
 
 
+HANDLES: WeakSet = WeakSet()        # of this process, to join again in a forked child
+
+
+def join_all():
+    for handle in HANDLES:
+        if (<StoreHandle> handle).ptr != NULL:
+            handle.join()
+
+
+os.register_at_fork(after_in_child=join_all)
+
+
 cdef inline Slice slice_of_bytes(bytes b):
     return slice_of(PyBytes_AsString(b), len(b))
 
@@ -642,7 +658,25 @@ cdef class StoreHandle:
         if eviction not in POLICIES:
             raise ValueError(f"eviction={eviction!r} is not one of {', '.join(POLICIES)}")
         handle.ptr = region_create(heap_bytes, path, memfd, segment_bytes, max_item_bytes, POLICIES.index(eviction))
+        HANDLES.add(handle)
         return handle
+
+    @staticmethod
+    def open(path):
+        """The region in the file at `path`, with everything its users left there."""
+        cdef StoreHandle handle = StoreHandle.__new__(StoreHandle)
+        handle.ptr = region_open(path)
+        HANDLES.add(handle)
+        return handle
+
+    def verify(self):
+        """What is wrong with the region, as sentences: none, or the store has a bug.  Nobody may write
+        meanwhile."""
+        return verify(self.mapped())
+
+    def join(self):
+        """Use the region as a process of its own; forked children do so by themselves."""
+        process_join(self.mapped())
 
     def close(self):
         """Unmap the region.  Nothing may use `ptr` from here on."""
