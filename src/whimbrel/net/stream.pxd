@@ -5,14 +5,15 @@
 #   STREAM_CLOSED     the connection is gone (reset, broken pipe, any error the peer caused)
 #
 # Non-blocking by flag (MSG_DONTWAIT), so a descriptor needs no fcntl; never SIGPIPE (MSG_NOSIGNAL).
-# The seam for TLS: an encrypted stream offers these two calls with the same three results, and the
-# connection (server/connection.pyx) calls them in one place each.
+# The seam for TLS: an encrypted stream offers these calls with the same three results; only
+# server/connection.pyx and server/replies.pyx call them.
 
 from libc.errno cimport EAGAIN, EINTR, errno
 
 cdef extern from "<sys/socket.h>" nogil:
     enum: MSG_DONTWAIT
     enum: MSG_NOSIGNAL
+    enum: MSG_PEEK
     enum: SHUT_WR
     ssize_t recv(int fd, void* buffer, size_t size, int flags)
     ssize_t send(int fd, const void* buffer, size_t size, int flags)
@@ -23,14 +24,23 @@ cdef enum:
     STREAM_CLOSED = -2
 
 
-cdef inline ssize_t stream_read(int fd, void* dest, size_t size) noexcept nogil:
+cdef inline ssize_t stream_receive(int fd, void* dest, size_t size, int flags) noexcept nogil:
     cdef ssize_t n
     while True:
-        n = recv(fd, dest, size, MSG_DONTWAIT)
+        n = recv(fd, dest, size, flags)
         if n >= 0:
             return n
         if errno != EINTR:
             return STREAM_AGAIN if errno == EAGAIN else STREAM_CLOSED
+
+
+cdef inline ssize_t stream_read(int fd, void* dest, size_t size) noexcept nogil:
+    return stream_receive(fd, dest, size, MSG_DONTWAIT)
+
+
+cdef inline ssize_t stream_peek(int fd, void* dest, size_t size) noexcept nogil:
+    """As a read, but the bytes stay to be read again."""
+    return stream_receive(fd, dest, size, MSG_DONTWAIT | MSG_PEEK)
 
 
 cdef inline ssize_t stream_write(int fd, const void* src, size_t size) noexcept nogil:

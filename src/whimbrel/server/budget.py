@@ -49,8 +49,8 @@ class Budget:
 
 
 def side_bytes(memory_bytes: int, workers: int, max_item: int) -> int:
-    """One worker's account for input, and the same again for output."""
-    share = memory_bytes // BUFFER_SHARE // (2 * workers)
+    """One worker's memory for input, the same again for output, and half of it for connections' state."""
+    share = 2 * memory_bytes // BUFFER_SHARE // (5 * workers)
     return max(share, BUFFERS_PER_SIDE * (max_item + REPLY_OVERHEAD))
 
 
@@ -62,7 +62,7 @@ def plan(memory_bytes: int, baseline: int, workers: int, connections: int, max_i
         scratch=workers * SCRATCH_BYTES,
         connections=connections * CONNECTION_BYTES,
         latency=workers * (commands + 1) * HISTOGRAM_BYTES,
-        buffers=2 * workers * side_bytes(memory_bytes, workers, max_item),
+        buffers=5 * workers * side_bytes(memory_bytes, workers, max_item) // 2,  # input, output, and half for state
         slack=max(SLACK_MIN, memory_bytes // SLACK_SHARE),
         heap=0,
     )

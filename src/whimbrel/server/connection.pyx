@@ -7,7 +7,8 @@ What interrupts that line, and what is then kept:
     a partial request           kept: its bytes; a large one's buffer doubles as they arrive
     the peer does not read      tail: the unsent replies, and in kept the requests not executed (STOPPED);
                                 nothing more is read until the tail is gone
-    memory is short             parked: in a queue until its account has room; nothing is read
+    memory is short             parked: in a queue until its account has room; nothing is read (or it is peeked
+                                at, so that whole requests are served and the rest stays in the kernel)
     refused or quit             lingering: what the peer still sends is dropped until it closes
 
 Every step may find the connection GONE; only settle() closes it, so nobody uses a closed entry.
@@ -22,7 +23,7 @@ from whimbrel.base.buffer cimport put_bytes, writer_len
 from whimbrel.base.histogram cimport histogram_record
 from whimbrel.net.loop cimport EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, close, loop_add_stream
 from whimbrel.net.stream cimport (
-    STREAM_AGAIN, STREAM_CLOSED, stream_finish_writing, stream_read, stream_write,
+    STREAM_AGAIN, STREAM_CLOSED, stream_finish_writing, stream_peek, stream_read, stream_write,
 )
 from whimbrel.server.counters cimport (
     BATCHES, BLOCKED_ON_PEER, BYTES_IN, BYTES_OUT, CLOSED_NO_MEMORY, CLOSED_OVERSIZED,
@@ -37,7 +38,7 @@ from whimbrel.server.replies cimport big_release, out_reset, out_send
 from whimbrel.server.contract cimport BLOCKED, CLOCK_EVERY, CLOSE, Conn, Context, Outcome
 from whimbrel.server.state cimport (
     ENDED, ENDING, GONE, HUNG_UP, KEPT_SLACK_BYTES, LINGERING, PROGRESS_BYTES, QUEUE_NONE, QUEUE_PARKED_INPUT,
-    QUEUE_PARKED_OUTPUT, QUEUE_READY, READABLE, SCRATCH_IN_BYTES, SMALL_GRACE_MS, STOPPED, SWEEP_ENTRIES,
+    QUEUE_PARKED_OUTPUT, QUEUE_PARKED_SMALL, QUEUE_READY, READABLE, SCRATCH_IN_BYTES, SMALL_GRACE_MS, STOPPED, SWEEP_ENTRIES,
     WRITABLE, Account, Worker, account_give, account_take, buffer_give, buffer_take, charge_of, list_add, list_remove, now_ms_of,
 )
 from whimbrel.store.store cimport store_now_ms
@@ -83,9 +84,13 @@ cdef Conn* connection_open(Worker* w, int fd, bint unix_socket) noexcept nogil:
     return c
 
 
+cdef inline Account* kept_account(Worker* w, size_t cap) noexcept nogil:
+    return &w.small if cap <= SCRATCH_IN_BYTES else &w.input
+
+
 cdef void kept_drop(Worker* w, Conn* c) noexcept nogil:
     if c.kept != NULL:
-        buffer_give(&w.input, c.kept, c.kept_cap)
+        buffer_give(kept_account(w, c.kept_cap), c.kept, c.kept_cap)
         c.kept = NULL
     c.kept_len = c.kept_cap = c.need = 0
 
@@ -119,12 +124,12 @@ cdef void relieve(Worker* w, Conn* needy, Account* account, size_t n) noexcept n
     """Close stalled holders among the next entries of the slab, until n bytes can be had."""
     cdef Conn* c
     cdef uint32_t turns = min(w.slab_used, <uint32_t> SWEEP_ENTRIES)
-    cdef bint input = account == &w.input
+    cdef bint input = account != &w.output
     while turns and account.limit - account.used < charge_of(n):
         turns -= 1
         w.sweep_at = w.sweep_at + 1 if w.sweep_at + 1 < w.slab_used else 0
         c = &w.slab[w.sweep_at]
-        if c.fd < 0 or c == needy or c.queue >= QUEUE_PARKED_INPUT or (c.kept if input else c.tail) == NULL:
+        if c.fd < 0 or c == needy or c.queue >= QUEUE_PARKED_SMALL or (c.kept if input else c.tail) == NULL:
             continue
         if now_ms_of(w) > c.held_ms + SMALL_GRACE_MS:
             count(&w.x, CLOSED_STALLED_SENDER if input else CLOSED_SLOW_READER)
@@ -144,7 +149,7 @@ cdef uint8_t* buffer_insist(Worker* w, Conn* c, Account* account, size_t n) noex
 
 
 cdef void park(Worker* w, Conn* c, uint32_t queue, size_t want) noexcept nogil:
-    cdef Account* account = &w.input if queue == QUEUE_PARKED_INPUT else &w.output
+    cdef Account* account = &w.output if queue == QUEUE_PARKED_OUTPUT else kept_account(w, want)
     if want > UINT32_MAX or charge_of(want) > account.limit:
         count(&w.x, CLOSED_OVERSIZED)
         c.flags |= GONE
@@ -152,20 +157,21 @@ cdef void park(Worker* w, Conn* c, uint32_t queue, size_t want) noexcept nogil:
     list_remove(w, c)
     c.want = <uint32_t> want
     list_add(w, c, queue)
-    count(&w.x, PARKED_FOR_INPUT if queue == QUEUE_PARKED_INPUT else PARKED_FOR_OUTPUT)
+    count(&w.x, PARKED_FOR_OUTPUT if queue == QUEUE_PARKED_OUTPUT else PARKED_FOR_INPUT)
 
 
 cdef bint kept_grow(Worker* w, Conn* c, size_t cap) noexcept nogil:
     """Room for `cap` bytes in kept; otherwise the connection is parked (or GONE, if it never can)."""
-    cdef size_t before = charge_of(c.kept_cap)
+    cdef Account* before = kept_account(w, c.kept_cap)
+    cdef size_t credit = charge_of(c.kept_cap) if before == &w.input else 0
     cdef uint8_t* bigger = NULL
-    if account_take(&w.input, charge_of(cap) - before):
+    if w.input.used - credit + charge_of(cap) <= w.input.limit:
         bigger = <uint8_t*> realloc(c.kept, cap)    # above MAPPED_BYTES the pages move, not the bytes
-        if bigger == NULL:
-            account_give(&w.input, charge_of(cap) - before)
     if bigger == NULL:
         park(w, c, QUEUE_PARKED_INPUT, cap)
         return False
+    account_give(before, charge_of(c.kept_cap))
+    account_take(&w.input, charge_of(cap))
     c.kept = bigger
     c.kept_cap = <uint32_t> cap
     return True
@@ -180,7 +186,7 @@ cdef void keep(Worker* w, Conn* c, const uint8_t* data, size_t n, size_t need) n
     if c.kept_cap >= n and c.kept_cap - n < KEPT_SLACK_BYTES:   # about the right size: move down in place
         memmove(c.kept, data, n)
     else:
-        exact = buffer_insist(w, c, &w.input, n)
+        exact = buffer_insist(w, c, kept_account(w, n), n)
         if exact == NULL:
             return
         memcpy(exact, data, n)
@@ -194,6 +200,26 @@ cdef void keep(Worker* w, Conn* c, const uint8_t* data, size_t n, size_t need) n
     if charge_of(need) > w.input.limit:
         count(&w.x, CLOSED_OVERSIZED)
         c.flags |= GONE
+
+
+cdef void leave(Worker* w, Conn* c, size_t consumed, size_t n) noexcept nogil:
+    """After a peek: take what was executed off the socket, and leave the rest there until memory is back."""
+    if consumed >= c.kept_len:
+        consumed -= c.kept_len
+        kept_drop(w, c)
+        if consumed and stream_read(c.fd, w.scratch_in, consumed) != <ssize_t> consumed:
+            c.flags |= GONE
+    elif consumed:
+        c.kept_len -= <uint32_t> consumed
+        memmove(c.kept, c.kept + consumed, c.kept_len)
+    n -= c.kept_len             # what is left in the socket was counted as read, and will be again
+    c.bytes_in -= n
+    count_many(&w.x, BYTES_IN, <uint64_t> 0 - n)
+    if n:
+        c.flags |= READABLE
+        c.need = 0
+        if c.tail == NULL and not c.flags & GONE:
+            park(w, c, QUEUE_PARKED_SMALL, SCRATCH_IN_BYTES)
 
 
 # Output
@@ -302,11 +328,15 @@ cdef void execute(Worker* w, Conn* c, const uint8_t* data, size_t n) noexcept no
         count(x, BATCHES)
     if not out_send(w, c):
         if c.flags & GONE:
+            out_reset(w)        # its replies must not be the next connection's
             return
         out_keep(w, c)
     if outcome == CLOSE or c.closing:
         c.closing = max(c.closing, <uint8_t> CLOSING_CLEAN)
         kept_drop(w, c)
+        return
+    if w.peeking:
+        leave(w, c, consumed, n - consumed)
         return
     keep(w, c, data + consumed, n - consumed, 0 if outcome == BLOCKED else need)
     if outcome == BLOCKED:
@@ -323,14 +353,12 @@ cdef void execute(Worker* w, Conn* c, const uint8_t* data, size_t n) noexcept no
 cdef bint read_place(Worker* w, Conn* c, uint8_t** data, size_t* have, size_t* room) noexcept nogil:
     """Where the next read goes: behind the kept bytes, and for a long request in kept itself.
 
-    Kept doubles as bytes arrive, up to the request's known size: who announces a megabyte and sends none of
-    it holds none of it.
+    Who announces a megabyte and sends none of it holds none of it: only when half a scratch buffer has come,
+    and more is there, is the request's known size taken (or twice what there is, where it is not known).
     """
     cdef size_t wanted
     if c.kept_len > SCRATCH_IN_BYTES // 2 and c.kept_len == c.kept_cap:
-        wanted = <size_t> c.kept_cap * 2
-        if c.kept_len < c.need < wanted:
-            wanted = c.need
+        wanted = max(<size_t> c.need, <size_t> c.kept_cap * 2)
         if not kept_grow(w, c, wanted):
             return False
     if c.kept_cap > c.kept_len:
@@ -352,7 +380,11 @@ cdef void read_once(Worker* w, Conn* c) noexcept nogil:
     if not read_place(w, c, &data, &have, &room):
         return
     histogram_record(w.waited, <uint64_t> w.now_ns - c.ready_ns, 1)
-    n = stream_read(c.fd, data + have, room)
+    if data == w.scratch_in and w.small.limit - w.small.used < charge_of(SCRATCH_IN_BYTES):
+        w.peeking = True        # what may have to be kept has no memory now
+        n = stream_peek(c.fd, data + have, room)
+    else:
+        n = stream_read(c.fd, data + have, room)
     count(&w.x, READS)
     if n <= 0:
         c.flags &= ~<uint32_t> READABLE
@@ -372,6 +404,8 @@ cdef void read_once(Worker* w, Conn* c) noexcept nogil:
         c.kept_len = <uint32_t> have
     if have >= c.need:
         execute(w, c, data, have)
+    elif w.peeking:
+        leave(w, c, 0, have)
     elif data != c.kept:
         keep(w, c, data, have, c.need)
 
@@ -400,7 +434,7 @@ cdef void settle(Worker* w, Conn* c) noexcept nogil:
 
 cdef void connection_run(Worker* w, Conn* c) noexcept nogil:
     """One turn: at most one read and one batch."""
-    if c.queue == QUEUE_PARKED_INPUT or c.queue == QUEUE_PARKED_OUTPUT:
+    if c.queue >= QUEUE_PARKED_SMALL:
         if c.flags & HUNG_UP:
             connection_close(w, c)
         return
@@ -415,6 +449,7 @@ cdef void connection_run(Worker* w, Conn* c) noexcept nogil:
         execute(w, c, c.kept, c.kept_len)
     elif c.flags & READABLE and not c.closing:
         read_once(w, c)
+        w.peeking = False
     settle(w, c)
 
 

@@ -18,7 +18,7 @@ UPTIME = Metric("uptime", "gauge", "seconds", (), "Time since the server started
 RESIDENT = Metric("resident", "gauge", "bytes", (), "Resident memory of the process")
 MEMORY = Metric("memory", "gauge", "bytes", ("part",), "The memory plan, line by line; its sum is --memory")
 CONNECTIONS = Metric("connections", "gauge", "", ("worker",), "Connections open now")
-BUFFERS = Metric("buffers", "gauge", "bytes", ("worker", "side"), "Bytes connections hold for partial requests and unsent replies")
+BUFFERS = Metric("buffers", "gauge", "bytes", ("worker", "use"), "Bytes connections hold: partial requests, unsent replies, state")
 COMMANDS = Metric("commands", "counter", "", ("protocol", "command"), "Requests answered")
 LATENCY = Metric(
     "request", "histogram", "seconds", ("protocol", "command"),
@@ -78,8 +78,8 @@ def samples(server: Server) -> Iterator[Sample]:
     for worker, connections in enumerate(server.connections()):
         yield Sample(CONNECTIONS, (str(worker),), connections)
     for worker, buffers in enumerate(server.buffers()):
-        yield Sample(BUFFERS, (str(worker), "input"), buffers["input"])
-        yield Sample(BUFFERS, (str(worker), "output"), buffers["output"])
+        for use, held in buffers.items():
+            yield Sample(BUFFERS, (str(worker), use), held)
     for labels, histogram in server.latencies().items():
         yield Sample(COMMANDS, labels, histogram.count)
         yield Sample(LATENCY, labels, histogram)

@@ -77,7 +77,7 @@ cdef class Server:
         self.settings.max_item = self.limit_item = options.max_item
         self.settings.max_connections = self.limit_connections = options.max_connections
         self.settings.idle_timeout_ms = options.idle_timeout_ms
-        self.settings.max_request = side_bytes - 4096   # whole pages are charged
+        self.settings.max_request = side_bytes // 2 - 4096   # whole pages are charged
         self.gate.workers = self.worker_count
         self.gate.busy = <uint64_t*> calloc(self.worker_count * BUSY_STRIDE, sizeof(uint64_t))
         self.workers = <Worker**> calloc(self.worker_count, sizeof(Worker*))
@@ -250,10 +250,10 @@ cdef class Server:
         return [load_relaxed64(&self.workers[i].connections) for i in range(self.worker_count)]
 
     def buffers(self):
-        """Bytes that connections hold for input and output, and their limits, per worker."""
+        """Bytes that connections hold for input, for output and as their protocol's state, per worker."""
         return [
-            {"input": self.workers[i].input.used, "output": self.workers[i].output.used,
-             "limit": self.workers[i].input.limit}
+            {"input": self.workers[i].small.used + self.workers[i].input.used,
+             "output": self.workers[i].output.used, "state": self.workers[i].state.used}
             for i in range(self.worker_count)
         ]
 

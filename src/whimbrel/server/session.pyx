@@ -21,12 +21,12 @@ cdef Writer* reply_room_slow(Context* x, Conn* c, size_t n) noexcept nogil:
 
 
 cdef bint memory_take(Context* x, size_t n) noexcept nogil:
-    return x.worker == NULL or account_take(&(<Worker*> x.worker).input, n)
+    return x.worker == NULL or account_take(&(<Worker*> x.worker).state, n)
 
 
 cdef void memory_give(Context* x, size_t n) noexcept nogil:
     if x.worker != NULL:
-        account_give(&(<Worker*> x.worker).input, n)
+        account_give(&(<Worker*> x.worker).state, n)
 
 
 cdef void exclusive_enter(Context* x) noexcept nogil:

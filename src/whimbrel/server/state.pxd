@@ -4,10 +4,15 @@
 #   scratch_in      one read of any connection; nothing stays in it
 #   scratch_out     the replies of the batch being executed; what the peer does not take becomes its tail
 #   big             a reply that does not fit scratch_out (a large value); becomes the tail without a copy
-#   accounts        bytes that connections may hold between two events, input and output apart, so that
-#                   stalled senders cannot keep large values from being read, nor slow readers from being set
+#   accounts        bytes that connections may hold between two events, apart for each purpose, so that none
+#                   can starve another:
+#                     small    partial requests up to a read's size
+#                     input    larger ones: a request is let in with its whole known size, so that whoever was let
+#                              in can finish
+#                     output   unsent replies
+#                     state    what executors hang on connections (MULTI queues, names)
 #   queues          READY: more input may be waiting though no edge will say so
-#                   PARKED_INPUT, PARKED_OUTPUT: waits, unread, until its account has `want` bytes
+#                   PARKED_...: waits, unread, until its account has `want` bytes
 #
 # Everything here is written by the worker's own thread.  Others read counters and histograms (relaxed words),
 # add to `connections` (the acceptor), set `stop`, and write messages to the pipe.
@@ -32,7 +37,7 @@ cdef enum:
     PROGRESS_BYTES = 16 * 1024      # moving less than this a grace period is no progress
     LINGER_MS = 1000                # after a refusal: time for the peer to read it before the descriptor closes
     DRAIN_MS = 5000                 # a graceful stop waits this long for unsent replies
-    SMALL_GRACE_MS = 50             # the least of it, and where a few KiB are needed at once
+    SMALL_GRACE_MS = 20             # the least of it, and where a few KiB are needed at once
     BUSY_STRIDE = 8                 # words between two workers' busy flags: a cache line
     BATCH_OUT_BYTES = 512 * 1024    # replies sent to one connection before others have their turn
     KEPT_SLACK_BYTES = 4096         # a kept buffer this much too large is not replaced by an exact one
@@ -51,6 +56,7 @@ cdef enum ConnFlag:
 cdef enum:                          # Conn.queue
     QUEUE_NONE = 0
     QUEUE_READY
+    QUEUE_PARKED_SMALL              # from here on: parked
     QUEUE_PARKED_INPUT
     QUEUE_PARKED_OUTPUT
     QUEUES
@@ -100,15 +106,18 @@ cdef struct Worker:
     uint32_t free_first             # slab index + 1 of a free entry, linked by next
     uint32_t sweep_at
     uint64_t connections            # open or on their way here; the acceptor adds, the worker subtracts
-    List queues[4]
+    List queues[5]
+    Account small
     Account input
     Account output
+    Account state
     # the batch being executed
     uint8_t* scratch_in
     uint8_t* scratch_out
     uint8_t* big
     size_t big_cap
     bint big_used                   # since the last tick
+    bint peeking                    # the bytes being executed are still in the socket
     bint peer_full                  # the peer took less than it was sent: no more replies now
     size_t out_sent                 # bytes of x.out that went out already
     size_t batch_sent               # bytes sent since the executor was called

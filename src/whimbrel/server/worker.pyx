@@ -21,13 +21,14 @@ from whimbrel.server.connection cimport (
     connection_close, connection_event, connection_open, connection_run,
 )
 from whimbrel.server.counters cimport (
-    CLOSED_IDLE, CLOSED_KILLED, CLOSED_SLOW_READER, CLOSED_STALLED_SENDER, MAINTENANCE_SLICES, count,
+    CLOSED_IDLE, CLOSED_KILLED, CLOSED_NO_MEMORY, CLOSED_SLOW_READER, CLOSED_STALLED_SENDER,
+    MAINTENANCE_SLICES, count,
 )
 from whimbrel.server.replies cimport big_release, out_reset
 from whimbrel.server.contract cimport COMMANDS_MAX, CLOCK_EVERY
 from whimbrel.server.state cimport (
     BUSY_STRIDE, DRAIN_MS, GRACE_MS, LINGERING, LINGER_MS, MAINTAIN_STEPS, MESSAGES_AT_ONCE, MESSAGE_KILL,
-    MESSAGE_OPEN, Account, Message, PARKED_TICK_MS, QUEUE_PARKED_INPUT, QUEUE_PARKED_OUTPUT, QUEUE_READY,
+    MESSAGE_OPEN, Account, Message, PARKED_TICK_MS, QUEUE_PARKED_INPUT, QUEUE_PARKED_OUTPUT, QUEUE_PARKED_SMALL, QUEUE_READY,
     SCRATCH_IN_BYTES, SCRATCH_OUT_BYTES, SMALL_GRACE_MS, STOPPED, STOP_NO, STOP_NOW, SWEEP_ENTRIES, TICK_MS, charge_of,
     list_remove, now_ms_of,
 )
@@ -69,7 +70,7 @@ cdef Worker* worker_new(Store* store, Settings* settings, Gate* gate, uint32_t i
     w.gate = gate
     w.busy = &gate.busy[index * BUSY_STRIDE]
     w.slab_len = connections
-    w.input.limit = input_bytes
+    w.small.limit = w.input.limit = w.state.limit = input_bytes // 2
     w.output.limit = output_bytes
     w.slab = <Conn*> map_zeroed(connections * sizeof(Conn))
     w.latency = <HistogramData*> map_zeroed(COMMANDS_MAX * sizeof(HistogramData))
@@ -200,11 +201,13 @@ cdef int why_close(Worker* w, const Conn* c) noexcept nogil:
     cdef uint64_t idle_ms = load_relaxed64(&w.x.settings.idle_timeout_ms)
     if c.flags & LINGERING:
         return -1 if now_ms > c.held_ms + LINGER_MS else 0
-    if c.queue >= QUEUE_PARKED_INPUT:
+    if c.queue == QUEUE_PARKED_INPUT and c.kept_cap > SCRATCH_IN_BYTES and now_ms > c.held_ms + GRACE_MS:
+        return CLOSED_NO_MEMORY     # let in with less than it needs in the end, and so are those it waits for
+    if c.queue >= QUEUE_PARKED_SMALL:
         return 0                    # it waits for us
     if c.tail != NULL and overdue(w, c, QUEUE_PARKED_OUTPUT):
         return CLOSED_SLOW_READER
-    if c.kept != NULL and overdue(w, c, QUEUE_PARKED_INPUT):
+    if c.kept != NULL and overdue(w, c, QUEUE_PARKED_INPUT if c.kept_cap > SCRATCH_IN_BYTES else QUEUE_PARKED_SMALL):
         return CLOSED_STALLED_SENDER
     if idle_ms and now_ms > c.active_ms + idle_ms:
         return CLOSED_IDLE
@@ -228,7 +231,8 @@ cdef void sweep(Worker* w) noexcept nogil:
 
 
 cdef bint parked(Worker* w) noexcept nogil:
-    return w.queues[QUEUE_PARKED_INPUT].length + w.queues[QUEUE_PARKED_OUTPUT].length != 0
+    return (w.queues[QUEUE_PARKED_SMALL].length + w.queues[QUEUE_PARKED_INPUT].length
+            + w.queues[QUEUE_PARKED_OUTPUT].length) != 0
 
 
 cdef void tick(Worker* w) noexcept nogil:
@@ -253,6 +257,7 @@ cdef void worker_turn(Worker* w, int timeout_ms) noexcept nogil:
     for i in range(n):
         take_event(w, w.loop.events[i].data.u64, w.loop.events[i].events)
     run_ready(w)
+    run_parked(w, QUEUE_PARKED_SMALL, &w.small)
     run_parked(w, QUEUE_PARKED_INPUT, &w.input)
     run_parked(w, QUEUE_PARKED_OUTPUT, &w.output)
     upkeep(w)
