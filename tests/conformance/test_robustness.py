@@ -59,6 +59,23 @@ def test_replies_in_flight_arrive_before_the_end(start: Starter) -> None:
     assert len(got) % len(reply) == 0 and got == reply * (len(got) // len(reply))
 
 
+@pytest.mark.parametrize("request_", [b"get secret\r\n", b"mg secret v\r\n", resp("GET", "secret")], ids=repr)
+def test_replies_of_the_departed_reach_nobody_else(start: Starter, request_: bytes) -> None:
+    """A client asks for much and is gone when the answer comes: its rest is thrown away, not sent to the next."""
+    server = start("--memory", "64MiB", "--threads", "1")
+    secret = b"s" * 50_000
+    with Wire(server.address) as other:
+        other.send(b"set secret 0 0 %d\r\n%b\r\n" % (len(secret), secret))
+        assert other.line() == b"STORED"
+        for i in range(200):
+            with Wire(server.address) as departing:
+                departing.send(request_ * 60)
+            if i % 2:
+                time.sleep(0.001)
+            assert other.ask(b"incr missing 1") == b"NOT_FOUND"
+            assert other.pending == b""
+
+
 def test_a_client_that_never_reads_does_not_hold_up_the_stop(start: Starter) -> None:
     server = start("--memory", "64MiB")
     with Wire(server.address) as wire:
