@@ -124,7 +124,7 @@ def child_environment() -> dict[str, str]:
     source = Path(__file__).resolve().parents[2] / "src"
     environment = dict(os.environ)
     if source.is_dir():
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(source), environment.get("PYTHONPATH", "")]))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [environment.get("PYTHONPATH", ""), str(source)]))
     environment["PYTHONUNBUFFERED"] = "1"
     return environment
 
