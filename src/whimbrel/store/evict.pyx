@@ -8,7 +8,8 @@ dropped or relocated), and then freed.
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 from whimbrel.base.atomic cimport (
-    fence_acquire, fetch_add_relaxed64, load_acquire64, load_relaxed64, prefetch, store_relaxed64, store_release64,
+    fence_acquire, fetch_add_relaxed64, load_acquire64, load_relaxed64, prefetch, store_relaxed64,
+    store_release64,
 )
 from whimbrel.base.hash cimport hash_bytes
 from whimbrel.store.item cimport (
@@ -69,12 +70,11 @@ cdef bint claim(Store* s, uint32_t number, int reason) noexcept nogil:
 cdef bint choose_dead(Store* s, int64_t now_ms, uint64_t headers) noexcept nogil:
     """The next segment in which nothing can be live, among so many headers."""
     cdef uint64_t n = load_relaxed64(&s.r.segments_bump) - 1
-    cdef uint64_t i
     cdef Evictor* e = &s.r.evictor
     cdef Segment* g
     if headers > n:
         headers = n
-    for i in range(headers):
+    for _ in range(headers):
         e.scan = e.scan + 1 if e.scan < n else 1
         g = s.segments + e.scan
         if g.state == SEGMENT_SEALED and live_items(load_relaxed64(&g.live)) == 0:

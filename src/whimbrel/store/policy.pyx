@@ -13,7 +13,7 @@ Ghosts: one 64-byte line of 32 for each group of the table: 11 bits of fingerpri
 the bytes dropped from the small queue, in sixteenths of the window.
 """
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint16_t, uint64_t
 from whimbrel.base.atomic cimport load_relaxed64
 from whimbrel.store.item cimport Item, item_bytes
 from whimbrel.store.layout cimport Evictor, QUEUE_MAIN, QUEUE_SMALL, Store, group_index, slot_freq

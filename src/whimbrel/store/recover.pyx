@@ -11,10 +11,10 @@ from libc.string cimport memset
 from whimbrel.base.hash cimport hash_bytes
 from whimbrel.store.item cimport ITEM_CHAINED, Item, item_bytes, item_decode, item_key
 from whimbrel.store.layout cimport (
-    CELLS, END_OPEN, Evictor, LINE_BYTES, OVERFLOW_MASK, OVERFLOW_SHIFT, OWNER_MASK, PROCESSES_MAX, QUEUES, Region,
-    SEGMENT_CHAINED, SEGMENT_CLAIMED, SEGMENT_FREE, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, SEGMENT_UNUSED, SPILL_SHIFT,
-    Segment, SegmentList, Store, TTL_CLASSES, VERSION_SHIFT, group_at, group_index, groups_grown, hash_tag, live_of,
-    overflow_line, segment_of, slot_home, slot_location, slot_tag,
+    CELLS, END_OPEN, LINE_BYTES, OVERFLOW_MASK, OVERFLOW_SHIFT, OWNER_MASK, PROCESSES_MAX, QUEUES, Region,
+    SEGMENT_FREE, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, SEGMENT_UNUSED, SPILL_SHIFT, Segment, Store,
+    VERSION_SHIFT, group_at, group_index, groups_grown, hash_tag, live_of, overflow_line, segment_of, slot_home,
+    slot_location, slot_tag,
 )
 from whimbrel.store.segment cimport list_append
 from whimbrel.store.table cimport GROUP_SLOTS_MAX, group_slots, header_repair, location_valid

@@ -13,8 +13,8 @@ from libc.stdint cimport int64_t, uint16_t, uint64_t, uint8_t
 from libc.stdlib cimport calloc, free
 from whimbrel.base.clock cimport precise_ns, wall_ms
 from whimbrel.store.layout cimport (
-    GROUP_BYTES, GROUP_WORDS, LAYOUT_VERSION, LINE_BYTES, LOCATION_BITS, OFFSET_BITS, OVERFLOW_MASK, QUEUES,
-    Region, Segment, Store, TTL_CLASSES,
+    GROUP_BYTES, LAYOUT_VERSION, LINE_BYTES, LOCATION_BITS, OVERFLOW_MASK, QUEUES, Region, Segment, Store,
+    TTL_CLASSES,
 )
 from whimbrel.store.process cimport process_join, process_leave, processes_alive
 from whimbrel.store.recover cimport recover

@@ -7,15 +7,15 @@ cells are to writers what hazard pointers are to readers, and tell of a dead pro
 
 from libc.stdint cimport INT64_MAX, int64_t, uint8_t, uint32_t, uint64_t
 from whimbrel.base.atomic cimport (
-    cas64, cas_seq64, fence_release, fence_seq, fetch_add64, fetch_sub64, load_acquire64, load_relaxed64, load_seq64,
+    cas64, cas_seq64, fence_release, fence_seq, fetch_add64, load_acquire64, load_relaxed64, load_seq64,
     store_release64, store_relaxed64, store_seq64, store_release32, load_acquire32,
 )
 from whimbrel.store.layout cimport (
     CELLS, Cell, END_OPEN, GROUP_BYTES, LINE_BYTES, PROCESSES_MAX, Process, QUEUES, Region, SEGMENT_CHAINED,
-    SEGMENT_CLAIMED, SEGMENT_FREE, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, SEGMENT_UNUSED, Segment, SegmentList, Store,
-    TTL_CLASSES, groups_grown, segment_of,
+    SEGMENT_CLAIMED, SEGMENT_FREE, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, SEGMENT_UNUSED, Segment,
+    SegmentList, Store, TTL_CLASSES, groups_grown, segment_of,
 )
-from whimbrel.store.process cimport lock_word, process_wait, unlock_word, whimbrel_thread_number
+from whimbrel.store.process cimport lock_word, unlock_word, whimbrel_thread_number
 
 cdef extern from "<sched.h>" nogil:
     int sched_yield()
@@ -357,7 +357,6 @@ cdef bint segment_large(Store* s, int queue, int64_t expire_ms, int64_t now_ms, 
     """A chain of whole segments for one item.  The first says the item is there; its bytes follow the chain."""
     cdef uint64_t wanted = (size + s.segment_bytes - 1) >> s.segment_shift
     cdef uint32_t first = 0, number
-    cdef uint64_t i
     cdef Segment* g
     place.cell = cell_claim(s, s.segments_max + 1)      # before the lock: a holder of cells may wait for the lock
     lock_word(s, &s.r.segment_lock)
@@ -365,7 +364,7 @@ cdef bint segment_large(Store* s, int queue, int64_t expire_ms, int64_t now_ms, 
         unlock_word(&s.r.segment_lock)
         store_release64(&place.cell.segment, 0)
         return False
-    for i in range(wanted):
+    for _ in range(wanted):
         number = take(s, True)
         g = s.segments + number
         prepare(s, number, now_ms)

@@ -98,12 +98,12 @@ cdef StoreStatus store_read(Store* s, Slice key, uint64_t hash, int64_t now_ms, 
 cdef bint store_validate(Store* s, const View* v) noexcept nogil
 cdef void view_copy(const Store* s, const View* v, size_t offset, size_t n, uint8_t* dest) noexcept nogil
 cdef void store_hit(Store* s, const View* v, int64_t now_ms) noexcept nogil
-cdef void store_token_given(Store* s, const View* v) noexcept nogil  # call before validate when v.cas leaves the process
+cdef void store_token_given(Store* s, const View* v) noexcept nogil  # before validate, if v.cas leaves here
 cdef void store_prefetch(const Store* s, uint64_t hash) noexcept nogil
 
 cdef StoreStatus store_put(Store* s, const Put* put, int64_t now_ms, uint64_t* cas_out) noexcept nogil
 cdef StoreStatus store_remove(Store* s, Slice key, uint64_t hash, uint64_t expect, int64_t now_ms) noexcept nogil
-cdef void store_flush(Store* s) noexcept nogil                      # every item written before is gone; O(open segments)
+cdef void store_flush(Store* s) noexcept nogil                      # everything written is gone; O(open segments)
 
 # One slice of expiry, eviction ahead of need, and table growth: at most `steps` items looked at (~50 ns each).
 # Returns whether more is waiting.

@@ -7,8 +7,8 @@ from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 from whimbrel.base.atomic cimport (
-    cas64, fence_acquire, fetch_add64, fetch_add_relaxed64, load_acquire64, load_relaxed64, prefetch, store_relaxed64,
-    store_release64,
+    cas64, fence_acquire, fetch_add64, fetch_add_relaxed64, load_acquire64, load_relaxed64, prefetch,
+    store_relaxed64, store_release64,
 )
 from whimbrel.base.buffer cimport Writer, put_byte, put_bytes, writer_room
 from whimbrel.base.clock cimport precise_ns
@@ -17,25 +17,25 @@ from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.store.evict cimport dispose, evict_pressure, evict_slice
 from whimbrel.store.growth cimport growth_step, growth_wanted
 from whimbrel.store.item cimport (
-    ITEM_CAS, ITEM_CHAINED, ITEM_EXPIRES, ITEM_FLAGS, ITEM_STALE, ITEM_WON, Item, item_bytes, item_decode, item_encode,
-    item_header_len, item_key, item_live,
+    ITEM_CAS, ITEM_CHAINED, ITEM_EXPIRES, ITEM_FLAGS, ITEM_STALE, ITEM_WON, Item, item_bytes, item_decode,
+    item_encode, item_header_len, item_key, item_live,
 )
 from whimbrel.store.layout cimport (
-    ACCESS_MASK, CELLS, FETCHED_BIT, FREQ_MAX, FREQ_SHIFT, GROUP_BYTES, GROUP_WORDS, LINE_BYTES, OFFSET_BITS, OWNER_MASK,
-    PROCESSES_MAX, QUEUE_MAIN, QUEUE_SMALL, Region, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, Segment, TOKEN_BIT, TOUCH_MASK,
-    access_decode, access_encode, group_at, group_index, groups_grown, hash_home, identity_of, live_bytes, live_items,
-    mul_high, segment_of, slot_freq, slot_location, slot_make,
+    ACCESS_MASK, CELLS, FETCHED_BIT, FREQ_MAX, FREQ_SHIFT, GROUP_BYTES, LINE_BYTES, OFFSET_BITS, OWNER_MASK,
+    PROCESSES_MAX, QUEUE_MAIN, QUEUE_SMALL, Region, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, Segment,
+    TOKEN_BIT, TOUCH_MASK, access_decode, access_encode, groups_grown, hash_home, identity_of, live_bytes,
+    live_items, mul_high, segment_of, slot_freq, slot_location, slot_make,
 )
 from whimbrel.store.policy cimport policy_of
 from whimbrel.store.process cimport process_join, process_wait
 from whimbrel.store.recover cimport verify
 from whimbrel.store.region cimport region_close, region_create, region_open
 from whimbrel.store.segment cimport (
-    Place, cell_release, live_add, live_sub, segment_cancel, segment_free, segment_large, segment_reserve, segment_seal_all,
+    Place, cell_release, live_add, segment_cancel, segment_free, segment_large, segment_reserve, segment_seal_all,
 )
 from whimbrel.store.table cimport (
-    GROUP_SLOTS_MAX, group_clear, group_find, group_insert, group_least_used, group_lock, group_lock_of, group_of, group_slots,
-    group_unlock, group_unlock_unchanged,
+    GROUP_SLOTS_MAX, group_clear, group_find, group_insert, group_least_used, group_lock_of, group_of,
+    group_slots, group_unlock, group_unlock_unchanged,
 )
 
 cdef enum:
@@ -426,11 +426,11 @@ cdef StoreStatus store_put(Store* s, const Put* put, int64_t now_ms, uint64_t* c
     cdef uint64_t cas = put.cas
     cdef size_t value_len = put.prefix.len + put.suffix.len + (put.base.value_len if put.base != NULL else 0)
     cdef Outcome outcome
-    cdef int queue, turn
+    cdef int queue
     if put.key.len > STORE_MAX_KEY or value_len > STORE_MAX_VALUE or put.key.len + value_len > s.max_item:
         return STORE_TOO_LARGE
     queue = put_queue(s, put)
-    for turn in range(PUT_TRIES):
+    for _ in range(PUT_TRIES):
         append_plan(s, &a, put, cas)
         put_quantum(s, a.size, now_ms)
         if not append_reserve(s, &a, queue, now_ms):
@@ -543,9 +543,9 @@ cdef size_t store_scan(Store* s, uint64_t* cursor, int64_t now_ms, Writer* keys)
     cdef uint64_t header
     cdef uint64_t* group
     cdef size_t written = 0
-    cdef int count, i, groups
+    cdef int count, i
     cdef uint64_t following
-    for groups in range(SCAN_GROUPS):
+    for _ in range(SCAN_GROUPS):
         group = group_lock_of(s, cursor[0], &header)
         following = next_start(load_relaxed64(&s.r.mapping), cursor[0])
         count = group_live(s, group, header, cursor[0], now_ms, found)
@@ -567,9 +567,9 @@ cdef bint store_random_key(Store* s, uint64_t random, int64_t now_ms, Writer* ke
     cdef uint64_t header
     cdef uint64_t* group
     cdef uint64_t position = random
-    cdef int count, i
+    cdef int count
     cdef bint written
-    for i in range(RANDOM_GROUPS):
+    for _ in range(RANDOM_GROUPS):
         group = group_lock_of(s, position, &header)
         count = group_live(s, group, header, 0, now_ms, found)
         written = count > 0 and write_key(&found[random % <unsigned> count].item, key)
@@ -778,14 +778,14 @@ cdef class StoreHandle:
         cdef bytearray out = bytearray(room)
         cdef uint8_t* base = out
         cdef Writer w
-        cdef size_t n, at = 0, i, length
+        cdef size_t n, at = 0, length
         w.base = base
         w.pos = base
         w.end = base + room
         w.overflow = False
         n = store_scan(s, &cursor, store_now_ms(s), &w)
         keys = []
-        for i in range(n):
+        for _ in range(n):
             length = base[at] | <size_t> base[at + 1] << 8
             keys.append(bytes(out[at + 2:at + 2 + length]))
             at += 2 + length

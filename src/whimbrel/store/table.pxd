@@ -61,7 +61,7 @@ cdef inline uint64_t* spill_find(Store* s, uint64_t* group, uint64_t header, int
             if at != NULL:
                 return at
     next_line = (header >> OVERFLOW_SHIFT) & OVERFLOW_MASK
-    for i in range(OVERFLOW_LINES_MAX):
+    for _ in range(OVERFLOW_LINES_MAX):
         if next_line == 0 or next_line > s.r.overflow_max:
             break
         line = overflow_line(s, next_line)

@@ -1,10 +1,12 @@
 """Changing a group: placing, clearing and finding slots.  All of it under the group's lock."""
 
 from libc.stdint cimport uint32_t, uint64_t
-from whimbrel.base.atomic cimport cas64, fetch_add_relaxed64, load_acquire64, load_relaxed64, store_relaxed64, store_release64
+from whimbrel.base.atomic cimport (
+    cas64, fetch_add_relaxed64, load_acquire64, load_relaxed64, store_relaxed64, store_release64,
+)
 from whimbrel.store.layout cimport (
-    GROUP_WORDS, LINE_WORDS, OVERFLOW_LINES_MAX, OVERFLOW_MASK, OVERFLOW_SHIFT, OWNER_MASK, Region, SPILL_SHIFT, Store,
-    overflow_line, slot_freq, slot_home, slot_location,
+    GROUP_WORDS, LINE_WORDS, OVERFLOW_LINES_MAX, OVERFLOW_MASK, OVERFLOW_SHIFT, OWNER_MASK, Region, SPILL_SHIFT,
+    Store, overflow_line, slot_freq, slot_home, slot_location,
 )
 
 
