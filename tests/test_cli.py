@@ -1,4 +1,5 @@
 import pytest
+
 from whimbrel import cli
 
 

@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from whimbrel.base.errors import UsageError
 from whimbrel.net.listener import UNIX_PATH_MAX, Address, open_listeners
 
@@ -24,7 +25,9 @@ def test_an_address_reads_back_as_it_was_written(text: str, host: str, port: int
     assert str(address) == text
 
 
-@pytest.mark.parametrize("text", ["", "11211", "host:", ":11211", "a:65536", "a:-1", "a:1x", "a:²", "::1:11211", "[::1:1", "unix:"])
+@pytest.mark.parametrize(
+    "text", ["", "11211", "host:", ":11211", "a:65536", "a:-1", "a:1x", "a:²", "::1:11211", "[::1:1", "unix:"]
+)
 def test_a_bad_address_is_refused_in_one_line_that_names_it(text: str) -> None:
     with pytest.raises(UsageError) as refused:
         Address.parse(text)
@@ -76,7 +79,7 @@ def test_a_port_is_free_again_at_once() -> None:
 
 
 def test_an_unknown_host_is_one_line() -> None:
-    with pytest.raises(UsageError, match="--listen no-such-host.invalid:1: "):
+    with pytest.raises(UsageError, match=r"--listen no-such-host\.invalid:1: "):
         open_listeners("no-such-host.invalid:1")
 
 

@@ -6,7 +6,8 @@ import urllib.error
 from collections.abc import Iterator
 
 import pytest
-from serving import Serving, serving
+
+from tests.server.serving import Serving, serving
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def raw(server: Serving, request: bytes) -> bytes:
 
 def test_metrics_are_prometheus_text(server: Serving) -> None:
     text = server.get("/metrics").decode()
-    line = re.compile(r'(# (HELP|TYPE) whimbrel_\w+ .+|whimbrel_\w+(\{[^}]*\})? [-+0-9.e]+)')
+    line = re.compile(r"(# (HELP|TYPE) whimbrel_\w+ .+|whimbrel_\w+(\{[^}]*\})? [-+0-9.e]+)")
     assert all(line.fullmatch(row) for row in text.splitlines())
     assert 'whimbrel_commands_total{protocol="memcache",command="get"} 1\n' in text
     assert 'whimbrel_request_seconds_count{protocol="memcache",command="set"} 1\n' in text

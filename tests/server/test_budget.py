@@ -1,10 +1,11 @@
 import re
 
 import pytest
+
 from whimbrel.base.errors import UsageError
 from whimbrel.server.budget import MIB, plan, resident_bytes, side_bytes
 
-BASE = dict(baseline=20 * MIB, workers=2, connections=10000, max_item=MIB, commands=150)
+BASE = {"baseline": 20 * MIB, "workers": 2, "connections": 10000, "max_item": MIB, "commands": 150}
 
 
 @pytest.mark.parametrize("memory", [48 * MIB, 64 * MIB, 1 << 30, 1 << 40])

@@ -6,7 +6,8 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from serving import Peer, Serving, eventually, serving
+
+from tests.server.serving import Peer, Serving, eventually, serving
 
 VALUE = random.Random(1).randbytes(1 << 20)
 IDLE = 5000

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from serving import Serving, serving
+
+from tests.server.serving import Serving, serving
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import threading
 
-from serving import Peer, Serving, serving
+from tests.server.serving import Peer, Serving, serving
 
 ROUNDS = 300
 

@@ -1,7 +1,6 @@
 """Starting and stopping: the ready line, options that cannot be, signals, sockets, files."""
 
 import re
-import resource
 import signal
 import socket
 import subprocess
@@ -9,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from serving import environment, eventually, run_serve, serving
+
+from tests.server.serving import environment, eventually, run_serve, serving
 
 
 def test_the_ready_line_names_every_address_with_its_real_port() -> None:
@@ -118,11 +118,11 @@ def test_listening_beyond_this_machine_is_warned_about() -> None:
 
 def test_a_low_limit_of_files_is_warned_about_and_kept() -> None:
     limit = 256
-    process = subprocess.Popen(
-        [sys.executable, "-m", "whimbrel", "serve", "--listen", "127.0.0.1:0"],
-        env=environment(), stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)),
-    )  # fmt: skip
+    program = (
+        f"import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}));"
+        "from whimbrel.cli import main; sys.exit(main(['serve', '--listen', '127.0.0.1:0']))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], env=environment(), stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     try:
         assert "may open 256 files only" in process.stderr.readline()

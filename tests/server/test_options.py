@@ -1,4 +1,5 @@
 import pytest
+
 from whimbrel.base.options import HelpRequested, load
 from whimbrel.server.options import ROWS, ServeOptions
 

@@ -1,11 +1,11 @@
 """Limits of a worker under attack: what holds memory, who is closed for it, and that others are served."""
 
-import itertools
 import socket
 from collections.abc import Iterator
 
 import pytest
-from serving import Peer, Serving, eventually, serving
+
+from tests.server.serving import Peer, Serving, eventually, serving
 
 LIMIT = 64 << 20
 MIB = 1 << 20

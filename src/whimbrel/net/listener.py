@@ -76,7 +76,7 @@ class Listener:
         """Stop listening; remove the unix socket's file if it still is ours."""
         self.socket.close()
         if self.identity is not None and _identity(self.address.path) == self.identity:
-            os.unlink(self.address.path)
+            Path(self.address.path).unlink()
 
 
 def open_listeners(text: str, option: str = "--listen") -> list[Listener]:
@@ -93,8 +93,6 @@ def _open_tcp(address: Address) -> list[Listener]:
     listeners: list[Listener] = []
     try:
         for family, _, _, _, where in dict.fromkeys(found):
-            if family not in (socket.AF_INET, socket.AF_INET6):
-                continue
             port = listeners[0].address.port if listeners else where[1]  # one port for all addresses of a name
             listener = _bind_tcp(family, str(where[0]), int(port))
             if listener is not None:
@@ -159,7 +157,7 @@ def remove_stale(path: str) -> None:
         try:
             probe.connect(path)
         except ConnectionRefusedError:
-            os.unlink(path)
+            Path(path).unlink()
             return
         except BlockingIOError:
             pass  # its backlog is full: somebody listens

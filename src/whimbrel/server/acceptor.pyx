@@ -122,8 +122,8 @@ cdef void shed_one(Acceptor* a, int listener) noexcept nogil:
 
 
 cdef void accept_burst(Acceptor* a, int listener, bint tcp) noexcept nogil:
-    cdef int i, fd
-    for i in range(BURST):
+    cdef int _i, fd
+    for _i in range(BURST):
         fd = accept_one(listener, tcp)
         if fd >= 0:
             hand_over(a, fd, tcp)

@@ -15,6 +15,7 @@ A `memory` too small for the lines above plus the smallest useful heap stops the
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from whimbrel.base.errors import UsageError
 from whimbrel.base.options import size_text
@@ -81,7 +82,7 @@ def plan(memory_bytes: int, baseline: int, workers: int, connections: int, max_i
 
 def resident_bytes() -> int:
     """What this process has resident now."""
-    with open("/proc/self/status", encoding="ascii") as file:
+    with Path("/proc/self/status").open(encoding="ascii") as file:
         for line in file:
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * KIB

@@ -38,8 +38,9 @@ from whimbrel.server.replies cimport big_release, out_reset, out_send
 from whimbrel.server.contract cimport BLOCKED, CLOCK_EVERY, CLOSE, Conn, Context, Outcome
 from whimbrel.server.state cimport (
     ENDED, ENDING, GONE, HUNG_UP, KEPT_SLACK_BYTES, LINGERING, PROGRESS_BYTES, QUEUE_NONE, QUEUE_PARKED_INPUT,
-    QUEUE_PARKED_OUTPUT, QUEUE_PARKED_SMALL, QUEUE_READY, READABLE, SCRATCH_IN_BYTES, SMALL_GRACE_MS, STOPPED, SWEEP_ENTRIES,
-    WRITABLE, Account, Worker, account_give, account_take, buffer_give, buffer_take, charge_of, list_add, list_remove, now_ms_of,
+    QUEUE_PARKED_OUTPUT, QUEUE_PARKED_SMALL, QUEUE_READY, READABLE, SCRATCH_IN_BYTES, SMALL_GRACE_MS,
+    STOPPED, SWEEP_ENTRIES, WRITABLE, Account, Worker, account_give, account_take, buffer_give, buffer_take,
+    charge_of, list_add, list_remove, now_ms_of,
 )
 from whimbrel.store.store cimport store_now_ms
 

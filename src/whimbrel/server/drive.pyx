@@ -61,11 +61,11 @@ cdef class Drive:
 
     def turn(self, int times=1):
         """Let the worker look at what is ready, `times` times, without waiting."""
-        cdef int i
+        cdef int _i
         if self.w == NULL:
             raise ValueError("closed")
         with nogil:
-            for i in range(times):
+            for _i in range(times):
                 worker_turn(self.w, 0)
 
     def connections(self):

@@ -1,6 +1,6 @@
 """`whimbrel serve`: what starts, in order, and what stops, in reverse.
 
-    options -> files -> sockets -> memory plan -> store -> server -> admin -> signals
+options -> files -> sockets -> memory plan -> store -> server -> admin -> signals
 """
 
 from __future__ import annotations

@@ -18,21 +18,31 @@ UPTIME = Metric("uptime", "gauge", "seconds", (), "Time since the server started
 RESIDENT = Metric("resident", "gauge", "bytes", (), "Resident memory of the process")
 MEMORY = Metric("memory", "gauge", "bytes", ("part",), "The memory plan, line by line; its sum is --memory")
 CONNECTIONS = Metric("connections", "gauge", "", ("worker",), "Connections open now")
-BUFFERS = Metric("buffers", "gauge", "bytes", ("worker", "use"), "Bytes connections hold: partial requests, unsent replies, state")
+BUFFERS = Metric(
+    "buffers", "gauge", "bytes", ("worker", "use"), "Bytes connections hold: partial requests, unsent replies, state"
+)
 COMMANDS = Metric("commands", "counter", "", ("protocol", "command"), "Requests answered")
 LATENCY = Metric(
-    "request", "histogram", "seconds", ("protocol", "command"),
+    "request",
+    "histogram",
+    "seconds",
+    ("protocol", "command"),
     "From the readable event that brought a request's last byte to the write of its reply",
 )
 WAITED = Metric(
-    "read_wait", "histogram", "seconds", (),
+    "read_wait",
+    "histogram",
+    "seconds",
+    (),
     "From the return of the loop's wait to the start of a connection's read",
 )
 ACCEPTOR = {
     "accepted": Metric("accepted", "counter", "", (), "Connections handed to a worker"),
     "refused_limit": Metric("refused_limit", "counter", "", (), "Connections refused at --max-connections"),
     "refused_files": Metric("refused_files", "counter", "", (), "Connections refused because no descriptor was left"),
-    "refused_behind": Metric("refused_behind", "counter", "", (), "Connections refused because their worker fell behind"),
+    "refused_behind": Metric(
+        "refused_behind", "counter", "", (), "Connections refused because their worker fell behind"
+    ),
 }
 COUNTERS = {name: Metric(name, "counter", "", (), sentence) for _, name, sentence in counters.ROWS}
 STORE_GAUGES = {

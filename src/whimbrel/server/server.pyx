@@ -29,7 +29,7 @@ from whimbrel.server.state cimport (
     BUSY_STRIDE, Gate, MESSAGE_KILL, MESSAGE_WAKE, STOP_DRAIN, STOP_NOW, Worker,
 )
 from whimbrel.server.worker cimport worker_free, worker_new, worker_run, worker_tell
-from whimbrel.store.store cimport Store, StoreHandle, StoreStats, store_stats
+from whimbrel.store.store cimport StoreHandle, StoreStats, store_stats
 
 PROTOCOL_NAMES = ("", "memcache", "resp")
 # What CONFIG SET and the like may change while the server runs, with its bounds in the words of options.py.
@@ -208,7 +208,8 @@ cdef class Server:
             "omem": c.tail_cap, "tot-mem": c.kept_cap + c.tail_cap + sizeof(Conn), "resp": c.resp_version,
             "protocol": PROTOCOL_NAMES[c.protocol], "tot-net-in": c.bytes_in, "tot-net-out": c.bytes_out,
             "worker": worker, "name": words.name.decode("utf-8", "replace"),
-            "lib-name": words.lib_name.decode("utf-8", "replace"), "lib-ver": words.lib_version.decode("utf-8", "replace"),
+            "lib-name": words.lib_name.decode("utf-8", "replace"),
+            "lib-ver": words.lib_version.decode("utf-8", "replace"),
             "multi": words.multi, "watch": words.watching,
         }
 

@@ -32,8 +32,7 @@ cdef enum:
     PARKED_TICK_MS = 10             # while somebody waits for memory
     SWEEP_ENTRIES = 1024            # slab entries looked at in a tick: about 10 us
     MAINTAIN_STEPS = 128            # items of store maintenance between two batches: about 6 us
-    GRACE_MS = 2000                 # a holder without progress for this long yields its memory to who needs it;
-                                    # divided by how many wait for it, so that a crowd of holders cannot queue up
+    GRACE_MS = 2000                 # a holder without progress for this long, divided by how many wait, yields
     PROGRESS_BYTES = 16 * 1024      # moving less than this a grace period is no progress
     LINGER_MS = 1000                # after a refusal: time for the peer to read it before the descriptor closes
     DRAIN_MS = 5000                 # a graceful stop waits this long for unsent replies

@@ -28,9 +28,10 @@ from whimbrel.server.replies cimport big_release, out_reset
 from whimbrel.server.contract cimport COMMANDS_MAX, CLOCK_EVERY
 from whimbrel.server.state cimport (
     BUSY_STRIDE, DRAIN_MS, GRACE_MS, LINGERING, LINGER_MS, MAINTAIN_STEPS, MESSAGES_AT_ONCE, MESSAGE_KILL,
-    MESSAGE_OPEN, Account, Message, PARKED_TICK_MS, QUEUE_PARKED_INPUT, QUEUE_PARKED_OUTPUT, QUEUE_PARKED_SMALL, QUEUE_READY,
-    SCRATCH_IN_BYTES, SCRATCH_OUT_BYTES, SMALL_GRACE_MS, STOPPED, STOP_NO, STOP_NOW, SWEEP_ENTRIES, TICK_MS, charge_of,
-    list_remove, now_ms_of,
+    MESSAGE_OPEN, Account, Message, PARKED_TICK_MS, QUEUE_PARKED_INPUT, QUEUE_PARKED_OUTPUT, QUEUE_PARKED_SMALL,
+    QUEUE_READY,
+    SCRATCH_IN_BYTES, SCRATCH_OUT_BYTES, SMALL_GRACE_MS, STOPPED, STOP_NO, STOP_NOW, SWEEP_ENTRIES, TICK_MS,
+    charge_of, list_remove, now_ms_of,
 )
 from whimbrel.store.store cimport store_flush, store_maintain, store_now_ms
 
@@ -215,10 +216,10 @@ cdef int why_close(Worker* w, const Conn* c) noexcept nogil:
 
 
 cdef void sweep(Worker* w) noexcept nogil:
-    cdef uint32_t i
+    cdef uint32_t _i
     cdef int why
     cdef Conn* c
-    for i in range(SWEEP_ENTRIES if w.slab_used > SWEEP_ENTRIES else w.slab_used):
+    for _i in range(SWEEP_ENTRIES if w.slab_used > SWEEP_ENTRIES else w.slab_used):
         w.sweep_at = w.sweep_at + 1 if w.sweep_at + 1 < w.slab_used else 0
         c = &w.slab[w.sweep_at]
         if c.fd < 0:
