@@ -92,7 +92,7 @@ class Variables:
         seen: set[bytes] = set()
 
         def part(piece: bytes) -> bytes:
-            if not piece.startswith(b"$"):
+            if not re.fullmatch(rb"\$[a-z]", piece):
                 return re.escape(piece)
             name = piece[1:]
             if name.decode() in self.values:

@@ -38,7 +38,7 @@ from whimbrel.server.resp_keys cimport (
     keys_renamenx, keys_scan, keys_touch, keys_ttl, keys_type,
 )
 from whimbrel.server.resp_run cimport (
-    HELD_CHUNK, REPLY_OFF, REPLY_ON, REPLY_SKIP, REPLY_SKIPPING, ROW_NOW, ROW_READ, ROW_WRITE, RUN_ARGV, RUN_RETRIES,
+    REPLY_OFF, REPLY_ON, REPLY_SKIP, REPLY_SKIPPING, ROW_NOW, ROW_READ, ROW_WRITE, RUN_ARGV, RUN_RETRIES,
     STEP_BLOCKED, STEP_CLOSE, STEP_DONE, Handler, Held, Queue, RespState, Row, Run, Step, find, held_begin, held_end,
     held_free, literal, lower_into, queue_add, queue_free, reply_ok, room, run_error, run_error_about, run_state,
     state_free,
@@ -60,6 +60,7 @@ cdef enum:
     LOOKUP_SLOTS = 512          # a power of two, at least twice ROWS_MAX: one or two looks find a name
     ROW_NAME = 23               # bytes of a row's name
     UNKNOWN_ARGS = 128          # bytes of an unknown command's arguments that its error repeats
+    REFUSAL_BYTES = 64          # an error line of refuse_reply
     INLINE_STACK = 2048         # array form of a short inline command; longer ones borrow memory
 
 cdef uint64_t MGET_AT = <uint64_t> 1 << 63
@@ -477,18 +478,18 @@ cdef Mark mark_reply(const Run* r) noexcept nogil:
 cdef bint refuse_reply(Run* r, const Mark* mark) noexcept nogil:
     """Put an error in place of a reply that found no memory; False if not even that fits."""
     if r.holding and not mark.holding:
-        r.x.out.pos = r.x.out.base + mark.at
-        r.spill.pos = r.spill.base
-    else:
-        r.w.pos = r.w.base + mark.at
+        r.holding = False
+        r.state.held.len = 0
+        r.w = &r.x.out
+    r.w.pos = r.w.base + mark.at
     r.w.overflow = False
-    if not room(r, 128):
+    if writer_room(r.w) < REFUSAL_BYTES:
         return False
     run_error(r, b"ERR there is no memory left for this reply")
     return True
 
 
-cdef Step run_queued(Run* r, const RespRequest* request) noexcept nogil:
+cdef void run_queued(Run* r, const RespRequest* request) noexcept nogil:
     """One command of a transaction.  Room first: a reply that does not fit x.out goes to the held buffer."""
     cdef Mark mark = mark_reply(r)
     cdef Step step = STEP_BLOCKED
@@ -497,58 +498,64 @@ cdef Step run_queued(Run* r, const RespRequest* request) noexcept nogil:
         r.start = writer_len(r.w)
         r.row = find_row(r)
         if r.row == NULL:
-            return STEP_DONE
+            return
         count_command(r.x, r.row.index)
         step = r.row.handler(r)
     if step == STEP_BLOCKED:
-        return STEP_DONE if refuse_reply(r, &mark) else STEP_CLOSE
-    return step
+        refuse_reply(r, &mark)
 
 
-cdef Step run_queue(Run* r, Queue* queue) noexcept nogil:
+cdef void run_queue(Run* r, Queue* queue) noexcept nogil:
     cdef RespProgress progress
     cdef RespRequest request
     cdef size_t at = 0
     cdef size_t used = 0
     cdef size_t need = 0
-    cdef Step step = STEP_DONE
     resp_put_header(r.w, RESP_ARRAY, queue.entries)
     request.argv = r.argv
     request.argv_cap = RUN_ARGV
-    while at < queue.len and step == STEP_DONE:
+    while at < queue.len:
         memset(&progress, 0, sizeof(RespProgress))
         resp_parse_request(queue.base + at, queue.len - at, queue.len, queue.len + 1, &progress, &request, &used, &need)
         at += used
-        step = run_queued(r, &request)
-    return step
+        r.reserve -= REFUSAL_BYTES
+        run_queued(r, &request)
 
 
 cdef Step transaction_exec(Run* r) noexcept nogil:
-    """Everything is decided and done between exclusive_enter and _leave; nothing in between waits for the peer."""
+    """Everything is decided and done between exclusive_enter and _leave; nothing in between waits for the peer.
+
+    Before, room for an error from each command is put by: after that, every command gets its place in the reply."""
     cdef Queue queue
-    cdef Step step = STEP_DONE
     if not in_multi(r):
         return run_error(r, b"ERR EXEC without MULTI")
     if r.state.abort:
         transaction_end(r)
         return run_error(r, b"EXECABORT Transaction discarded because of previous errors.")
     count(r.x, RESP_EXEC)
+    r.alone = True
+    r.reserve = <size_t> REFUSAL_BYTES * r.state.queue.entries
+    if not room(r, REPLY_SMALL):
+        r.alone = False
+        r.reserve = 0
+        transaction_end(r)
+        return run_error(r, b"EXECABORT there is no memory left for the transaction's replies")
     queue = r.state.queue
     memset(&r.state.queue, 0, sizeof(Queue))
     r.state.in_multi = False
     exclusive_enter(r.x)
-    r.alone = True
     if watched_changed(r):
         count(r.x, RESP_EXEC_ABORTED)
         resp_put_null_array(r.w, r.version)
     else:
         queue_free(r.x, &r.state.watch)
-        step = run_queue(r, &queue)
+        run_queue(r, &queue)
     r.alone = False
+    r.reserve = 0
     exclusive_leave(r.x)
     queue_free(r.x, &queue)
     transaction_end(r)
-    return step
+    return STEP_DONE
 
 
 # Replies that wait, and replies that are not wanted
@@ -559,10 +566,10 @@ cdef bint drain(Run* r) noexcept nogil:
     cdef Writer* w
     cdef size_t n
     while held.sent < held.len:
-        n = min(held.len - held.sent, <size_t> HELD_CHUNK)
-        w = reply_room(r.x, r.c, n)
+        w = reply_room(r.x, r.c, min(held.len - held.sent, <size_t> REPLY_SMALL))
         if w == NULL:
             return False
+        n = min(held.len - held.sent, writer_room(w))
         put_bytes(w, held.base + held.sent, n)
         held.sent += n
     return True

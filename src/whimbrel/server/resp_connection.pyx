@@ -278,7 +278,7 @@ cdef Step admin(Run* r) noexcept nogil:
         try:
             reply = ask_admin(r)
             n = <size_t> PyBytes_GET_SIZE(reply)
-            if writer_room(r.w) < n and ((not r.holding and not held_begin(r)) or not room(r, n)):
+            if writer_room(r.w) < n + r.reserve and ((not r.holding and not held_begin(r)) or not room(r, n)):
                 r.short_of_memory = True
                 step = STEP_BLOCKED
             else:

@@ -36,7 +36,6 @@ cdef enum:
     LIB_VERSION_MAX = 23
     KEYS_MAX_ITEMS = 10000      # KEYS answers a database up to this size: about a millisecond of work
     HELD_MIN = 4096             # first size of a held reply's buffer; it doubles
-    HELD_CHUNK = 16 * 1024      # drained at a time
 
 cdef inline int64_t run_max_expire_ms() noexcept nogil:
     """The latest time an item's header holds: 48 bits, the year 10889."""
@@ -112,6 +111,7 @@ cdef struct Run:
     bint no_touch
     Writer spill
     size_t request              # bytes of this request in the input
+    size_t reserve              # bytes behind r.w that this reply must leave: an error for each command after it
     size_t start                # where in r.w the reply began: rewind(r) goes back there
 
 
@@ -148,7 +148,7 @@ cdef size_t lower_into(char* to, size_t cap, Slice name) noexcept nogil
 
 cdef inline bint room(Run* r, size_t n) noexcept nogil:
     """At least n bytes behind r.w; False: answer STEP_BLOCKED."""
-    return True if writer_room(r.w) >= n else room_slow(r, n)
+    return True if writer_room(r.w) >= n + r.reserve else room_slow(r, n + r.reserve)
 
 
 cdef inline Slice literal(const char* text) noexcept nogil:

@@ -171,7 +171,7 @@ cdef Got value_reply(Run* r, Slice key, uint64_t hash, View* v) noexcept nogil:
     for attempt in range(RUN_RETRIES):
         if store_read(s, key, hash, r.x.now_ms, v) != STORE_OK:
             return GOT_MISS
-        if v.value_len + 32 > writer_room(r.w):
+        if v.value_len + 32 + r.reserve > writer_room(r.w):
             # a false view's length is any number: believe it before asking for that much
             if not store_validate(s, v):
                 continue

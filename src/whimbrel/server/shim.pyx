@@ -45,7 +45,7 @@ cdef class Shim:
     cdef uint64_t connections
 
     def __cinit__(self, StoreHandle store, size_t out_bytes=1 << 24, uint64_t max_item=1 << 20,
-                  size_t input_bytes=1 << 26):
+                  size_t state_bytes=1 << 26):
         memset(&self.x, 0, sizeof(Context))
         memset(&self.settings, 0, sizeof(Settings))
         self.store = store
@@ -62,7 +62,7 @@ cdef class Shim:
         self.x.counters = self.words
         self.gate.workers = 1
         self.worker.gate = &self.gate
-        self.worker.input.limit = input_bytes
+        self.worker.state.limit = state_bytes
         self.worker.peer_full = True            # no socket: a full buffer blocks, and Wire.feed takes what is in it
         self.x.worker = self.worker
         writer_init(&self.x.out, self.out, out_bytes)
@@ -77,8 +77,8 @@ cdef class Shim:
 
     @property
     def held_bytes(self):
-        """What connections hold of the input budget."""
-        return self.worker.input.used
+        """What connections hold between requests."""
+        return self.worker.state.used
 
     def counter(self, int index):
         return self.words[index]
