@@ -15,7 +15,7 @@ from whimbrel.store.store import StoreHandle
 
 TRACES = ("web12", "oltp", "cloudphysics")
 BESIDE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data" / "traces"
-QUICK_LINES = 150_000
+QUICK_LINES = 60_000
 
 RESIDENT = 96 * MIB  # of the whole process, interpreter included
 DISTINCT = 5 * RESIDENT  # bytes of all values of a trace together, after scaling
@@ -73,9 +73,10 @@ def served(setting: Setting) -> Section:
         f" to {DISTINCT // MIB} MiB of distinct values.  Each server's memory setting is chosen so that its VmRSS, when"
         f" full, is {RESIDENT // MIB} MiB within {TOLERANCE:.0%} (Python included in ours); RSS at the end is noted.",
     )
+    known: dict[str, int] = {}
     for trace in traces(section, quick=setting.quick):
         scaled = trace.scaled(DISTINCT // trace.distinct)
-        found = {kind.name: at_resident(setting, kind, scaled) for kind in setting.kinds}
+        found = {kind.name: at_resident(setting, kind, scaled, known) for kind in setting.kinds}
         ours = found[setting.ours.name]
         note = ", ".join(f"{name} {one.rss / MIB:.0f} MiB" for name, one in found.items())
         note += "".join(f", {name} refused {one.refused} sets" for name, one in found.items() if one.refused)
@@ -95,14 +96,18 @@ def workload_of(trace: Trace) -> Workload:
     return Workload(keys=trace.distinct, key_size=(16, 16), value_size=sizes, fill=True)
 
 
-def at_resident(setting: Setting, kind: Kind, trace: Trace) -> Replayed:
-    """The trace at the memory setting that makes the server as large as the others."""
-    memory = RESIDENT
+def at_resident(setting: Setting, kind: Kind, trace: Trace, known: dict[str, int]) -> Replayed:
+    """The trace at the memory setting that makes the server as large as the others.
+
+    `known` keeps what suited each server before: the next trace begins there.
+    """
+    memory = known.get(kind.name, RESIDENT)
     best: Replayed | None = None
     for _attempt in range(CALIBRATIONS):
         one = replayed(setting, kind, trace, memory)
         if best is None or abs(one.rss - RESIDENT) < abs(best.rss - RESIDENT):
             best = one
+            known[kind.name] = memory
         if abs(one.rss - RESIDENT) <= TOLERANCE * RESIDENT:
             return one
         memory = max(memory + RESIDENT - one.rss, 8 * MIB)

@@ -1,7 +1,8 @@
 """The load client: many connections, one thread, one epoll loop without the GIL.
 
-Closed loop: every connection keeps `pipeline` requests in flight; a latency runs from composing the request
-to parsing its reply's last byte.  A stalled server is simply asked less, which is what "closed" means.
+Closed loop: every connection asks `pipeline` requests at once, and the next ones when all are answered; a
+latency runs from composing the request to parsing its reply's last byte.  A stalled server is simply asked less,
+which is what "closed" means.
 
 Open loop: requests are due by a schedule that does not look at the server.  A latency runs from the moment
 a request was *due* to its reply's last byte, so a stall is charged to every request it delayed, also to

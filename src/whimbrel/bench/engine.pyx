@@ -87,7 +87,11 @@ cdef void ask(Engine* e, Link* l, const Pending* p) noexcept nogil:
 
 
 cdef void refill(Engine* e, Link* l, int64_t now) noexcept nogil:
-    """Closed loop: as many requests as the pipeline has free places."""
+    """Closed loop: a whole pipeline of requests once the one before is answered, as clients' pipelines are.
+
+    (Refilling each place as it comes free would undo the pipeline for a server that writes its replies one by
+    one: it would from then on be asked one by one.)
+    """
     cdef Pending p
     p.intended_ns = now
     while l.state == LINK_OPEN and link_in_flight(l) < e.pipeline and now < e.end_ns and next_request(e, &p):
@@ -226,7 +230,7 @@ cdef void hear(Engine* e, Link* l) noexcept nogil:
         if n:
             e.counts.bytes_in += n
             parse_replies(e, l, now)
-    if l.state == LINK_OPEN and e.pace == PACE_CLOSED and e.source != SOURCE_TRACE:
+    if e.pace == PACE_CLOSED and e.source != SOURCE_TRACE and l.first == l.last:
         refill(e, l, precise_ns())
 
 
