@@ -14,6 +14,8 @@ cdef enum:
     DEAD = -1                       # an expire_ms in the past: what is written with it is gone at once
     RELATIVE_MAX_S = 60 * 60 * 24 * 30      # an exptime beyond this is Unix time: the protocol's rule
     EXPIRE_MAX_S = 100000000000     # seconds; as much as 48 bits of milliseconds hold, with room
+    WRAPPED_MIN_S = 4102444800      # 2100-01-01: from here to 2^32 it is a negative exptime that libmemcached
+    WRAPPED_MAX_S = 4294967295      # printed as unsigned, and that the original reads back as 32 signed bits
     CHANGE_TRIES = 1000             # each lost try is somebody else's success
     READ_TRIES = 1000
     BUSY_TRIES = 4000               # slices of maintenance that one write may run while the store is short
@@ -63,6 +65,8 @@ cdef inline int64_t expiry_of(const Context* x, int64_t exptime) noexcept nogil:
         return 0 if exptime == 0 else DEAD
     if exptime <= RELATIVE_MAX_S:
         return x.now_ms + exptime * 1000
+    if WRAPPED_MIN_S <= exptime <= WRAPPED_MAX_S:
+        return DEAD
     exptime = min(exptime, <int64_t> EXPIRE_MAX_S) * 1000
     return exptime if exptime > x.now_ms else DEAD
 
