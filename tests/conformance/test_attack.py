@@ -251,10 +251,10 @@ def test_keys_of_every_length(server: Server) -> None:
             memc.send(b"set %b 0 0 3\r\nabc\r\nget %b\r\n" % (key, key))
             assert memc.line() == b"STORED"
             assert memc.until(b"END\r\n") == b"VALUE %b 0 3\r\nabc\r\nEND\r\n" % key
-        for length in [*range(251, 3000), 10_000, 65_535, 65_536, 100_000, 900_000]:
+        for length in [*range(251, 3000), 10_000, 65_535, 65_536, 100_000, 500_000]:
             got = memc.ask(b"get " + b"k" * length) if length < 2000 else b"CLIENT_ERROR"
             assert got.startswith((b"CLIENT_ERROR", b"ERROR")), (length, got)
-        for length in [*range(1, 2000), 10_000, 65_535, 65_536, 100_000, 900_000, 1_100_000]:
+        for length in [*range(1, 2000), 10_000, 65_535, 65_536, 100_000, 500_000]:
             key = b"r" * length
             if redis.command("SET", key, "abc") == b"OK":
                 assert redis.command("GET", key) == b"abc", length
@@ -318,7 +318,7 @@ def test_huge_multi_get_lines(server: Server) -> None:
                 wire.send(line)
                 assert wire.line() == b"END"
         with Wire(server.address) as wire:
-            assert wire.command("MGET", *(f"missing{i}" for i in range(50_000))) is not None
+            assert wire.command("MGET", *(f"missing{i}" for i in range(30_000))) == [None] * 30_000
         with Crowd(server) as crowd:
             crowd.join(50)
             crowd.push_all(line * 3, 3.0)

@@ -188,6 +188,13 @@ SCRIPTS = {
         >> get key
         << END
     """,
+    "negative expiry printed as unsigned, as libmemcached does": r"""
+        >> set key 0 4294967295 1
+        >> v
+        << STORED
+        >> get key
+        << END
+    """,
     "unknown and empty commands": r"""
         >> nonsense
         << ERROR
