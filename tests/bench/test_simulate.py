@@ -14,17 +14,18 @@ from whimbrel.store.store import StoreHandle
 def test_what_fits_is_missed_once():
     handle = StoreHandle.create(1 << 20)
     keys = array("I", [*range(100)] * 5)
-    assert simulate(handle, keys, array("I", [100] * 500)) == (400, 100, 0)
+    assert simulate(handle, keys, array("I", [100] * 500)) == (400, 100, 0, 0)
     handle.close()
 
 
 def test_what_does_not_fit_is_missed_again():
     handle = StoreHandle.create(1 << 18)
     keys = array("I", [*range(1_000)] * 3)
-    hits, misses, refused = simulate(handle, keys, array("I", [1_000] * 3_000))
+    hits, misses, refused, live = simulate(handle, keys, array("I", [1_000] * 3_000))
     assert hits + misses == 3_000
     assert misses > 1_500
     assert refused == 0
+    assert (1 << 17) < live < (1 << 18)
     handle.close()
 
 

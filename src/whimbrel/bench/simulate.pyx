@@ -8,8 +8,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 from whimbrel.base.slice cimport slice_of
 from whimbrel.store.store cimport (
-    EXPECT_ANY, Put, STORE_BUSY, STORE_MISS, STORE_OK, Store, StoreHandle, StoreStatus, View, store_hash, store_hit,
-    store_maintain, store_now_ms, store_put, store_read)
+    EXPECT_ANY, Put, STORE_BUSY, STORE_MISS, STORE_OK, Store, StoreHandle, StoreStats, StoreStatus, View, store_hash,
+    store_hit, store_maintain, store_now_ms, store_put, store_read, store_stats)
 
 from whimbrel.base.errors import UsageError
 
@@ -18,6 +18,7 @@ cdef enum:
     ITEM_HEADER_BYTES = 8       # what the store adds to an item without TTL and flags
     MAINTAIN_EVERY = 16         # requests between slices of background work, as a server's loop does it
     MAINTAIN_STEPS = 256
+    SAMPLE_EVERY = 512          # requests between looks at how much is live: that walks all segment headers
     PUT_TRIES = 64
 
 OVERHEAD = KEY_BYTES + ITEM_HEADER_BYTES    # bytes of an item besides its value
@@ -27,6 +28,8 @@ cdef struct Tally:
     uint64_t hits
     uint64_t misses
     uint64_t refused
+    uint64_t samples            # of the bytes of live items, since the first eviction
+    uint64_t live_bytes         # their sum
 
 
 cdef StoreStatus put_number(Store* s, uint64_t key, const uint8_t* value, uint32_t size, int64_t now_ms) noexcept nogil:
@@ -44,6 +47,14 @@ cdef StoreStatus put_number(Store* s, uint64_t key, const uint8_t* value, uint32
             break
         store_maintain(s, now_ms, MAINTAIN_STEPS)
     return status
+
+
+cdef void sample(Store* s, Tally* tally) noexcept nogil:
+    cdef StoreStats stats
+    store_stats(s, &stats)
+    if stats.evicted_items:
+        tally.samples += 1
+        tally.live_bytes += stats.item_bytes
 
 
 cdef void run_trace(
@@ -66,10 +77,13 @@ cdef void run_trace(
         if i % MAINTAIN_EVERY == 0:
             store_maintain(s, now_ms, MAINTAIN_STEPS)
             now_ms = store_now_ms(s)
+        if i % SAMPLE_EVERY == 0:
+            sample(s, tally)
 
 
 def simulate(StoreHandle handle not None, keys, sizes):
-    """(hits, misses, refused writes) of a trace given as arrays of "I": key numbers and value bytes."""
+    """(hits, misses, refused writes, bytes of live items on average since the first eviction, or 0 if there was
+    none) of a trace given as arrays of "I": key numbers and value bytes."""
     cdef const uint32_t[::1] key_view = keys
     cdef const uint32_t[::1] size_view = sizes
     cdef Tally tally
@@ -84,4 +98,4 @@ def simulate(StoreHandle handle not None, keys, sizes):
     with nogil:
         run_trace(handle.ptr, &key_view[0], &size_view[0], n, value, &tally)
     free(value)
-    return tally.hits, tally.misses, tally.refused
+    return tally.hits, tally.misses, tally.refused, tally.live_bytes // tally.samples if tally.samples else 0
