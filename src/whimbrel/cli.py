@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 from whimbrel.base.errors import UsageError, WhimbrelError
 from whimbrel.base.options import HelpRequested
@@ -18,6 +17,8 @@ PROGRAMS = {
 
 
 def own_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # 3 MiB that a server must not hold
+
     try:
         return version("whimbrel")
     except PackageNotFoundError:  # run from a source tree

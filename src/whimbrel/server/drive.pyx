@@ -17,8 +17,8 @@ from libc.string cimport memset
 from whimbrel.server.connection cimport connection_open
 from whimbrel.server.contract cimport Settings
 from whimbrel.server.protocols cimport protocols_install
-from whimbrel.server.state cimport BUSY_STRIDE, Gate, STOP_NOW, Worker
-from whimbrel.server.worker cimport worker_free, worker_new, worker_run, worker_turn
+from whimbrel.server.state cimport BUSY_STRIDE, Gate, MESSAGE_WAKE, STOP_NOW, Worker
+from whimbrel.server.worker cimport worker_free, worker_new, worker_run, worker_tell, worker_turn
 from whimbrel.store.store cimport StoreHandle
 
 cdef enum:
@@ -83,6 +83,7 @@ cdef class Drive:
         if self.w == NULL:
             return (0, 0)
         self.w.stop = STOP_NOW
+        worker_tell(self.w, MESSAGE_WAKE, 0, 0)
         with nogil:
             worker_run(self.w)
         left_in, left_out = self.held()

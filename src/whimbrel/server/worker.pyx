@@ -284,7 +284,7 @@ cdef void worker_run(Worker* w) noexcept nogil:
         stop = load_acquire64(&w.stop)
         if stop == STOP_NO:
             continue
-        if w.drain_until_ns == 0:
+        if w.drain_until_ns == 0 and stop != STOP_NOW:
             w.drain_until_ns = w.now_ns + <int64_t> DRAIN_MS * NS_PER_MS
             continue                # one more turn: what has arrived is answered
         close_all(w, True)
