@@ -73,7 +73,7 @@ class Row:
             return "met" if kept else "met in the median"
         if self.difference:
             return f"missed by {self.measured.middle - self.target:.3f}"
-        return f"missed by {abs(self.measured.middle / self.target - 1):.0%}"
+        return f"missed by {abs(self.measured.middle / self.target - 1):.1%}"
 
     def as_json(self) -> dict[str, Any]:
         """The row with all rounds."""
