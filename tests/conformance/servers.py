@@ -171,7 +171,11 @@ def start_redis(*arguments: str) -> Server:
     return server
 
 
-STARTERS: dict[str, Callable[..., Server]] = {"whimbrel": start_whimbrel, "memcached": start_memcached, "redis": start_redis}
+STARTERS: dict[str, Callable[..., Server]] = {
+    "whimbrel": start_whimbrel,
+    "memcached": start_memcached,
+    "redis": start_redis,
+}
 BINARIES = {"memcached": "memcached", "redis": "redis-server"}
 
 

@@ -1,4 +1,4 @@
-"""Django's PyMemcacheCache, PyLibMCCache and RedisCache backends: the parts of Django's cache contract sites lean on."""
+"""Django's PyMemcacheCache, PyLibMCCache and RedisCache backends: what sites lean on of its cache contract."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def eventually_missing(cache: BaseCache, key: str, seconds: float = 6.0) -> None
 VALUES = [0, 1, -7, 2**40, 1.5, True, False, "", "text", "ünïcødé ☃", b"bytes\x00", [1, [2]], {"a": (1, 2)}, {3}]
 
 
-@pytest.mark.parametrize("value", [*VALUES, datetime.datetime(2024, 2, 29, 12, 0)], ids=repr)
+@pytest.mark.parametrize("value", [*VALUES, datetime.datetime(2024, 2, 29, 12, 0, tzinfo=datetime.UTC)], ids=repr)
 def test_objects_come_back_as_they_were(cache: BaseCache, value: object) -> None:
     cache.set("key", value)
     found = cache.get("key")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -39,12 +38,12 @@ def arguments(backend: str, server: Server, locked: bool) -> dict[str, Any]:
 
 
 @pytest.fixture(params=CASES, ids=[f"{b.rpartition('.')[2]}-{k}{'-locked' * locked}" for b, k, locked in CASES])
-def region(request: pytest.FixtureRequest) -> Iterator[CacheRegion]:
+def region(request: pytest.FixtureRequest) -> CacheRegion:
     backend, kind, locked = request.param
     pytest.importorskip(BACKENDS[backend][1])
     server: Server = request.getfixturevalue(f"{kind}_shared")
     made = make_region(key_mangler=lambda key: f"{request.node.name[:60]}:{key}".replace(" ", "_"))
-    yield made.configure(backend, expiration_time=60, arguments=arguments(backend, server, locked))
+    return made.configure(backend, expiration_time=60, arguments=arguments(backend, server, locked))
 
 
 def test_set_get_delete(region: CacheRegion) -> None:
@@ -66,7 +65,7 @@ def test_multi(region: CacheRegion) -> None:
 def test_cache_on_arguments(region: CacheRegion) -> None:
     calls = []
 
-    @region.cache_on_arguments()
+    @region.cache_on_arguments()  # type: ignore[untyped-decorator]
     def square(n: int) -> int:
         calls.append(n)
         return n * n

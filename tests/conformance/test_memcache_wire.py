@@ -5,6 +5,7 @@ A script runs twice: as written, and byte by byte (every request cut at every pl
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 
@@ -202,9 +203,9 @@ SCRIPTS = {
         << ERROR
         >> get
         << ERROR
-        >> 
+        >>
         << ERROR
-        >>  
+        >> \x20
         << ERROR
         >> set key
         << ERROR
@@ -279,7 +280,7 @@ SCRIPTS = {
         << STORED
         >> get key
         << VALUE key 0 7
-        << 
+        <<
         << \x00\xff
         << E
         << END
@@ -357,10 +358,10 @@ SCRIPTS = {
     "meta get vivifies and grants one winner": r"""
         >> mg key v N30 t
         << ~VA 0 t(29|30) W
-        << 
+        <<
         >> mg key v N30 t
         << ~VA 0 t(29|30) Z
-        << 
+        <<
         >> ms key 3
         >> new
         << HD
@@ -611,10 +612,8 @@ def test_pipeline_of_thousands_in_any_pieces(memcache: Server) -> None:
             for at in range(0, len(request), piece):
                 wire.send(request[at : at + piece])
                 wire.socket.setblocking(False)
-                try:
+                with contextlib.suppress(BlockingIOError):
                     got += wire.socket.recv(1 << 20)
-                except BlockingIOError:
-                    pass
                 wire.socket.settimeout(15)
             assert got + wire.read(len(reply) - len(got)) == reply, piece
 

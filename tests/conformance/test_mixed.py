@@ -133,7 +133,10 @@ def test_binary_memcache_is_refused_in_one_line(ours: Server) -> None:
     assert answer.count(b"\n") <= 1 and b"binary" in answer.lower(), answer
 
 
-@pytest.mark.parametrize("request_", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"POST /a HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"])
+HTTP = [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"POST /a HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"]
+
+
+@pytest.mark.parametrize("request_", HTTP)
 def test_http_is_refused_in_one_line(ours: Server, request_: bytes) -> None:
     with Wire(ours.address) as wire:
         wire.send(request_)

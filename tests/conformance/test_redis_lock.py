@@ -11,8 +11,7 @@ import pytest
 from .servers import Server
 
 redis = pytest.importorskip("redis")
-
-from redis.exceptions import LockError, LockNotOwnedError
+LockError, LockNotOwnedError = redis.exceptions.LockError, redis.exceptions.LockNotOwnedError
 
 pytestmark = pytest.mark.clients
 

@@ -204,7 +204,7 @@ def test_keys_types_and_names(client: redis.Redis) -> None:
 
 def test_scan_iter_sees_every_key(client: redis.Redis) -> None:
     wanted = {f"scan:{i}".encode() for i in range(3000)}
-    client.mset({key: b"x" for key in wanted})
+    client.mset(dict.fromkeys(wanted, b"x"))
     client.set("other", "x")
     assert set(client.scan_iter(match="scan:*", count=100)) == wanted
     assert set(client.scan_iter()) == wanted | {b"other"}
@@ -216,7 +216,7 @@ def test_scan_iter_sees_every_key(client: redis.Redis) -> None:
 def test_scan_survives_changes_while_it_runs(client: redis.Redis) -> None:
     """What is there from beginning to end is returned, whatever comes and goes beside it."""
     stay = {f"stay:{i}".encode() for i in range(1000)}
-    client.mset({key: b"x" for key in stay})
+    client.mset(dict.fromkeys(stay, b"x"))
     seen: set[bytes] = set()
     cursor, rounds = 0, 0
     while True:
@@ -368,7 +368,7 @@ def test_library_name_is_told(client: redis.Redis) -> None:
 
 
 def test_client_kill(client: redis.Redis, redis_server: Server) -> None:
-    victim = redis.Redis(redis_server.host, redis_server.port, socket_timeout=10, retry=None, single_connection_client=True)
+    victim = redis.Redis(redis_server.host, redis_server.port, retry=None, single_connection_client=True)
     other = victim.client_id()
     assert client.client_kill_filter(_id=other) == 1
     assert other not in {int(row["id"]) for row in client.client_list()}
@@ -447,7 +447,7 @@ def test_lists_are_not_here_but_the_connection_stays(client: redis.Redis, redis_
 def test_scripts_are_refused_in_words(client: redis.Redis, redis_server: Server) -> None:
     if redis_server.kind == "redis":
         pytest.skip("Redis has scripts")
-    with pytest.raises(redis.ResponseError, match="(?i)script"):
+    with pytest.raises(redis.ResponseError, match=r"(?i)script"):
         client.eval("return 1", 0)
     assert client.ping() is True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 
 import pytest
@@ -27,9 +28,9 @@ SCRIPTS = {
         >> ping 'single quoted'
         << $13
         << single quoted
-        >> 
-        >>   
-        >> ECHO  spaced   
+        >>
+        >> \x20\x20
+        >> ECHO  spaced\x20\x20
         << $6
         << spaced
     """,
@@ -268,10 +269,8 @@ def test_pipeline_of_thousands_in_any_pieces(redis_server: Server) -> None:
             for at in range(0, len(request), piece):
                 wire.send(request[at : at + piece])
                 wire.socket.setblocking(False)
-                try:
+                with contextlib.suppress(BlockingIOError):
                     got += wire.socket.recv(1 << 20)
-                except BlockingIOError:
-                    pass
                 wire.socket.settimeout(15)
             assert got + wire.read(len(reply) - len(got)) == reply, piece
 

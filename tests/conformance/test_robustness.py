@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -124,7 +123,7 @@ def test_port_in_use_is_one_line() -> None:
         (("--config", "/no/such/file.toml"), ("/no/such/file.toml",)),
         (("--no-such-option",), ("no-such-option",)),
     ],
-    ids=lambda value: " ".join(value),
+    ids=" ".join,
 )
 def test_bad_options_stop_the_start_with_one_line(arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
     line = refused(*arguments)
@@ -147,7 +146,7 @@ def test_unix_socket(start: Starter, tmp_path: Path) -> None:
     assert not path.exists()
     again = start("--listen", f"unix:{path}", "--memory", "64MiB")
     again.kill()
-    assert os.path.exists(path)
+    assert path.exists()
     third = start("--listen", f"unix:{path}", "--memory", "64MiB")  # a dead server's socket is not in the way
     assert third.stop() == 0
 

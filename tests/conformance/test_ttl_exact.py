@@ -69,7 +69,8 @@ class Watched:
         self.judge(key, left >= 0, before, after)
         expiry = self.alive.get(key)
         if expiry and left >= 0 and not expiry.soonest - after - ROUND_MS <= left <= expiry.latest - before + ROUND_MS:
-            self.wrong.append(f"{key}: PTTL {left}, expiry in {expiry.soonest - after:.1f} .. {expiry.latest - before:.1f}")
+            soonest, latest = expiry.soonest - after, expiry.latest - before
+            self.wrong.append(f"{key}: PTTL {left}, expiry in {soonest:.1f} .. {latest:.1f}")
 
     def judge(self, key: str, served: bool, before: float, after: float) -> None:
         self.probes += 1

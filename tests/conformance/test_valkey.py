@@ -45,7 +45,7 @@ def test_pipeline_and_watch(client: valkey.Valkey) -> None:
 
 def test_scan_iter(client: valkey.Valkey) -> None:
     wanted = {b"key:%d" % i for i in range(500)}
-    client.mset({key: "x" for key in wanted})
+    client.mset(dict.fromkeys(wanted, "x"))
     assert set(client.scan_iter("key:*", count=50)) == wanted
 
 

@@ -11,6 +11,7 @@ import re
 import socket
 import time
 from types import TracebackType
+from typing import Self
 
 REPLY_SECONDS = 15.0
 
@@ -21,7 +22,7 @@ class Wire:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.pending = b""
 
-    def __enter__(self) -> Wire:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -126,6 +127,8 @@ class Wire:
 
 class RespError(str):
     """An error reply, so that a test can tell it from data."""
+
+    __slots__ = ()
 
 
 def resp(*words: bytes | str | int) -> bytes:
