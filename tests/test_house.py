@@ -34,6 +34,7 @@ THROUGH = {
     "server/server": "server/test_main.py",
     "server/session": "server/test_connection.py",
     "server/state": "server/test_worker.py",
+    "store/*": "store/test_model.py",
 }
 
 ELSEWHERE = {

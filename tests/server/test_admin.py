@@ -37,6 +37,7 @@ def test_metrics_are_prometheus_text(server: Serving) -> None:
     assert "whimbrel_memcache_get_hits_total 1\n" in text
 
 
+@pytest.mark.memory
 def test_stats_are_json_with_percentiles_per_command(server: Serving) -> None:
     page = json.loads(server.get("/stats.json"))
     assert page["commands"]["memcache/get"]["count"] == 1

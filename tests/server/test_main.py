@@ -139,6 +139,7 @@ def test_a_low_limit_of_files_is_warned_about_and_kept() -> None:
         process.stderr.close()
 
 
+@pytest.mark.memory
 def test_options_come_from_file_environment_and_command_line(tmp_path: Path) -> None:
     config = tmp_path / "w.toml"
     config.write_text('listen = ["127.0.0.1:0"]\nmemory = "96MiB"\nthreads = 2\nmax-item = "64KiB"\n')

@@ -7,6 +7,8 @@ import pytest
 
 from tests.server.serving import Peer, Serving, eventually, serving
 
+pytestmark = pytest.mark.memory  # every one of them holds the process to 64 MiB
+
 LIMIT = 64 << 20
 MIB = 1 << 20
 VALUE = b"v" * MIB
