@@ -151,7 +151,7 @@ def test_eviction_keeps_accounts_and_values(policy: str) -> None:
             value = store.get(key)
             assert value is None or value == items[key]
         else:
-            items[key] = b"%d:" % n * draw.randint(1, 20 if n % 500 else 8000)
+            items[key] = b"%d:" % n * draw.randint(1, 80 if n % 500 else 8000)
             assert store.set(key, items[key], ttl_ms=draw.choice([None, None, 50_000]))
         if n % 1000 == 0:
             assert store.verify() == []

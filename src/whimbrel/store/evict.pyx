@@ -17,8 +17,8 @@ from whimbrel.store.item cimport (
 )
 from whimbrel.store.layout cimport (
     ACCESS_MASK, Evictor, FETCHED_BIT, FREQ_MAX, FREQ_SHIFT, OWNER_MASK, QUEUES, SEGMENT_LARGE, SEGMENT_OPEN,
-    SEGMENT_SEALED, Segment, Store, TOKEN_BIT, access_decode, access_encode, identity_of, live_items, segment_of,
-    slot_freq, slot_location, slot_make,
+    SEGMENT_SEALED, Segment, Store, TOKEN_BIT, access_decode, access_encode, identity_of, live_bytes,
+    live_items, segment_of, slot_freq, slot_location, slot_make,
 )
 from whimbrel.store.policy cimport JUDGE_DROP, policy_of
 from whimbrel.store.process cimport try_lock_word, unlock_word
@@ -33,9 +33,14 @@ from whimbrel.store.table cimport (
 cdef enum:                          # Evictor.reason
     REASON_EXPIRED = 1
     REASON_POLICY = 2
+    REASON_COMPACT = 3
 
 cdef enum:
+    COMPACT_HEADERS = 512           # segments among which the deadest is looked for: 1-2 us for each victim
+    COMPACT_LIVE_PART = 2           # compact what is live by no more than this part of it: that frees as much ...
+    COMPACT_DEAD_PART = 8           # ... while at least this part of them all is dead: else FIFO order is worth more
     BATCH = 8                       # items whose groups are fetched from memory together
+    RELOCATE_TRIES = 2              # a token given to a client meanwhile makes the item 8 bytes longer
     TRIES = 8                       # segments a victim is looked for among, when writers are still in some
 
 
@@ -85,6 +90,31 @@ cdef bint choose_dead(Store* s, int64_t now_ms, uint64_t headers) noexcept nogil
                 if claim(s, <uint32_t> e.scan, REASON_EXPIRED):
                     return True
     return False
+
+
+cdef bint choose_compact(Store* s) noexcept nogil:
+    """The segment with the most dead bytes, overwritten or deleted, while there are many of those: what is live
+    in it moves to the young end of its own queue, and nothing has to be evicted."""
+    cdef uint64_t n = load_relaxed64(&s.r.segments_bump) - 1
+    cdef uint64_t headers = n if n < COMPACT_HEADERS else COMPACT_HEADERS
+    cdef uint64_t live, ends = 0, dead = 0, most = 0
+    cdef Evictor* e = &s.r.evictor
+    cdef uint32_t best = 0
+    cdef Segment* g
+    for _ in range(headers):
+        e.scan = e.scan + 1 if e.scan < n else 1
+        g = s.segments + e.scan
+        if g.state != SEGMENT_SEALED or g.end > s.segment_bytes:
+            continue
+        live = live_bytes(load_relaxed64(&g.live))
+        ends += g.end
+        if live >= g.end:
+            continue
+        dead += g.end - live
+        if g.end - live > most and live * COMPACT_LIVE_PART <= g.end:
+            most = g.end - live
+            best = <uint32_t> e.scan
+    return best != 0 and dead * COMPACT_DEAD_PART >= ends and claim(s, best, REASON_COMPACT)
 
 
 cdef bint choose_policy(Store* s) noexcept nogil:
@@ -198,16 +228,21 @@ cdef uint64_t find_slot(Store* s, uint64_t hash, uint64_t location) noexcept nog
 
 cdef void reap_item(Store* s, const Item* it, uint64_t hash, int64_t now_ms) noexcept nogil:
     """Drop or relocate it, if a slot points at it at all."""
-    cdef uint64_t slot = find_slot(s, hash, it.location)
+    cdef uint64_t slot
     cdef int verdict
-    if slot == 0:
-        return
-    if item_live(s, it, now_ms):
+    for _ in range(RELOCATE_TRIES):
+        slot = find_slot(s, hash, it.location)
+        if slot == 0:
+            return
+        if not item_live(s, it, now_ms):
+            break
         if s.r.evictor.reason == REASON_POLICY:
             verdict = policy_of(s).judge(s, segment_of(s, it.location).queue, slot, it)
         else:
             verdict = segment_of(s, it.location).queue << 3 | slot_freq(slot)
-        if verdict != JUDGE_DROP and relocate(s, it, hash, slot, verdict, now_ms):
+        if verdict == JUDGE_DROP:
+            break
+        if relocate(s, it, hash, slot, verdict, now_ms):
             live_sub(s, it.location, item_bytes(it))
             return
     if take_out(s, it, hash, now_ms):
@@ -247,10 +282,12 @@ cdef void finish(Store* s) noexcept nogil:
     cdef uint32_t number = e.victim
     e.victim = 0
     segment_free(s, number)
-    policy_of(s).emptied(s)
     if e.reason == REASON_EXPIRED:
         fetch_add_relaxed64(&s.r.counters.expired_segments, 1)
+    elif e.reason == REASON_COMPACT:
+        fetch_add_relaxed64(&s.r.counters.compacted_segments, 1)
     else:
+        policy_of(s).emptied(s)
         fetch_add_relaxed64(&s.r.counters.evicted_segments, 1)
 
 
@@ -293,7 +330,7 @@ cdef bint evict_slice(Store* s, int64_t now_ms, int steps, uint64_t headers) noe
         return True
     while steps > 0:
         if e.victim == 0 and not choose_dead(s, now_ms, headers):
-            if not evict_pressure(s) or not choose_policy(s):
+            if not evict_pressure(s) or not (choose_compact(s) or choose_policy(s)):
                 store_relaxed64(&s.r.large_wanted, 0)
                 more = False
                 break
