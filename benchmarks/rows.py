@@ -90,7 +90,9 @@ class Section:
     skipped: list[str] = field(default_factory=list)
 
     def text(self) -> str:
-        table: list[tuple[str, ...]] = [("what", "reference", "unit", "ours", "theirs", "ratio", "target", "")]
+        table: list[tuple[str, ...]] = [
+            ("what", "reference", "unit", "ours", "theirs", "ratio (difference)", "target", "")
+        ]
         for row in self.rows:
             table.append(
                 (
