@@ -13,7 +13,7 @@ walked); MGET uses the same two words, with the top bit set, when its reader sto
 
 from whimbrel.protocol.resp import commands as table
 
-from libc.stdint cimport int16_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset, strlen
 from whimbrel.base.buffer cimport Writer, put_byte, put_bytes, writer_init, writer_len, writer_room
@@ -38,9 +38,9 @@ from whimbrel.server.resp_keys cimport (
     keys_renamenx, keys_scan, keys_touch, keys_ttl, keys_type,
 )
 from whimbrel.server.resp_run cimport (
-    REPLY_OFF, REPLY_ON, REPLY_SKIP, REPLY_SKIPPING, ROW_NOW, ROW_READ, ROW_WRITE, RUN_ARGV, RUN_RETRIES,
+    REPLY_ON, REPLY_SKIP, REPLY_SKIPPING, ROW_NOW, RUN_ARGV, RUN_RETRIES,
     STEP_BLOCKED, STEP_CLOSE, STEP_DONE, Handler, Held, Queue, RespState, Row, Run, Step, find, held_begin, held_end,
-    held_free, literal, lower_into, queue_add, queue_free, reply_ok, room, run_error, run_error_about, run_state,
+    held_free, lower_into, queue_add, queue_free, reply_ok, room, run_error, run_error_about, run_state,
     state_free,
 )
 from whimbrel.server.resp_scripts cimport script_eval, script_evalsha, script_exists, script_flush, script_load
@@ -104,10 +104,6 @@ cdef bint add_row(object command, int index) except False:
     row.index = <uint8_t> index
     row.arity = command.arity
     row.container = not command.parent and command.name in table.CONTAINERS
-    if "write" in command.flags:
-        row.flags |= ROW_WRITE
-    if "readonly" in command.flags:
-        row.flags |= ROW_READ
     cdef uint32_t at = name_hash(row.name, row.name_len) & (LOOKUP_SLOTS - 1)
     while lookup[at] >= 0:
         at = (at + 1) & (LOOKUP_SLOTS - 1)
@@ -247,11 +243,10 @@ cdef Step unknown_command(Run* r) noexcept nogil:
     cdef uint8_t text[UNKNOWN_ARGS * 2 + 64]
     cdef Writer args
     cdef const uint8_t* at = r.first
-    cdef size_t i, k
-    cdef size_t left
+    cdef size_t _i, k, left
     writer_init(&args, text, sizeof(text))
     resp_next_arg(&at)
-    for i in range(1, r.argc):
+    for _i in range(1, r.argc):
         if writer_len(&args) >= UNKNOWN_ARGS:
             break
         arg = resp_next_arg(&at)
@@ -413,11 +408,11 @@ cdef struct Watched:
 cdef void look_at(Run* r, Slice key, Watched* out) noexcept nogil:
     cdef uint64_t hash = 0
     cdef View v
-    cdef int attempt
+    cdef int _attempt
     out.cas = 0
     out.expire_ms = 0
     out.key_len = key.len
-    for attempt in range(RUN_RETRIES):
+    for _attempt in range(RUN_RETRIES):
         if find(r, key, &hash, &v) != STORE_OK:
             return
         # given out, the token stays the item's own however the store moves it
@@ -432,13 +427,13 @@ cdef Step transaction_watch(Run* r) noexcept nogil:
     cdef const uint8_t* at = r.first
     cdef Watched watched
     cdef Slice key
-    cdef size_t i
+    cdef size_t _i
     if in_multi(r):
         return run_error(r, b"ERR WATCH inside MULTI is not allowed")
     if run_state(r) == NULL:
         return run_error(r, b"ERR there is no memory left for what a connection may keep")
     resp_next_arg(&at)
-    for i in range(1, r.argc):
+    for _i in range(1, r.argc):
         key = resp_next_arg(&at)
         look_at(r, key, &watched)
         if not (queue_add(r, &r.state.watch, &watched, sizeof(Watched))
@@ -452,8 +447,8 @@ cdef Step transaction_watch(Run* r) noexcept nogil:
 cdef bint watched_changed(Run* r) noexcept nogil:
     cdef const uint8_t* at = r.state.watch.base
     cdef Watched then, now
-    cdef uint32_t i
-    for i in range(r.state.watch.entries):
+    cdef uint32_t _i
+    for _i in range(r.state.watch.entries):
         memcpy(&then, at, sizeof(Watched))
         at += sizeof(Watched)
         look_at(r, slice_of(at, then.key_len), &now)

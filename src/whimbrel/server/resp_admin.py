@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Protocol
 
 from whimbrel.protocol.resp.codec import glob_match
@@ -232,7 +234,7 @@ def _command_getkeys(_server: ServerView | None, args: Args, _me: Me) -> Reply:
     if (row.arity > 0 and len(rest) != row.arity) or len(rest) < -row.arity:
         return Failure("ERR Invalid number of arguments specified for command")
     keys = _script_keys(rest) if row.name in ("eval", "evalsha") else _keys_of(row, rest)
-    return keys if keys else Failure("ERR The command has no key arguments")
+    return keys or Failure("ERR The command has no key arguments")
 
 
 def _script_keys(rest: Args) -> Args:
@@ -291,7 +293,7 @@ CONFIG_SETTABLE = {
     "proto-max-bulk-len": ("max_item", 1),
 }
 SIZE_UNITS = {
-    b"kb": 1 << 10, b"mb": 1 << 20, b"gb": 1 << 30, b"k": 1000, b"m": 1000**2, b"g": 1000**3, b"b": 1,
+    b"kb": 1 << 10, b"mb": 1 << 20, b"gb": 1 << 30, b"k": 1000, b"m": 1000**2, b"g": 1000**3, b"b": 1, b"": 1,
 }  # fmt: skip
 
 
@@ -305,24 +307,20 @@ def _config_get(server: ServerView | None, args: Args, _me: Me) -> Reply:
     }
 
 
+SIZE = re.compile(rb"(\d+)([kmg]?b?)", re.IGNORECASE)
+
+
 def _size(text: bytes) -> int:
-    """`512`, `1mb`; ValueError for anything else."""
-    lowered = text.lower()
-    for unit, factor in SIZE_UNITS.items():
-        if lowered.endswith(unit):
-            return int(lowered[: -len(unit)]) * factor
-    return int(lowered)
+    """`512`, `1mb`: what SIZE matches."""
+    matched = SIZE.fullmatch(text)
+    assert matched is not None
+    return int(matched[1]) * SIZE_UNITS[matched[2].lower()]
 
 
 def _config_refusal(name: str, value: bytes) -> Failure | None:
     failed = f"ERR CONFIG SET failed (possibly related to argument '{name}') - "
     if name in CONFIG_SETTABLE:
-        try:
-            if _size(value) >= 0:
-                return None
-        except ValueError:
-            pass
-        return Failure(failed + "argument couldn't be parsed into an integer")
+        return None if SIZE.fullmatch(value) else Failure(failed + "argument couldn't be parsed into an integer")
     if name in CONFIG:
         return Failure(failed + "can't set immutable config")
     return Failure(f"ERR Unknown option or number of arguments for CONFIG SET - '{name}'")
@@ -476,8 +474,7 @@ def _info_clients(server: ServerView | None, stats: Mapping[str, Any]) -> dict[s
 
 def _resident_bytes() -> int:
     """Resident memory of this process, as the kernel says it."""
-    with open("/proc/self/statm", "rb") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _info_memory(server: ServerView | None, stats: Mapping[str, Any]) -> dict[str, Any]:

@@ -261,9 +261,9 @@ cdef dict own_names(Run* r):
 cdef bytes ask_admin(Run* r):
     cdef const uint8_t* at = r.first
     cdef Slice arg
-    cdef size_t i
+    cdef size_t _i
     args = []
-    for i in range(r.argc):
+    for _i in range(r.argc):
         arg = resp_next_arg(&at)
         args.append(PyBytes_FromStringAndSize(<const char*> arg.ptr, <Py_ssize_t> arg.len))
     name = (<bytes> r.row.name).decode("ascii")

@@ -11,8 +11,9 @@ from whimbrel.protocol.resp.codec cimport (
     RESP_SIMPLE,
 )
 from whimbrel.server.resp_run cimport (
-    KEYS_MAX_ITEMS, RUN_ARGV, RUN_RETRIES, STEP_BLOCKED, STEP_DONE, Run, Step, arg_int, arg_is, find,
-    find_true, held_begin, missed, put_failed, reply_int, reply_ok, room, run_error, run_max_expire_ms, run_error_about, run_put, used,
+    KEYS_MAX_ITEMS, RUN_ARGV, RUN_RETRIES, STEP_BLOCKED, STEP_DONE, Run, Step, arg_int, arg_is,
+    find_true, held_begin, missed, put_failed, reply_int, reply_ok, room, run_error, run_error_about, run_max_expire_ms,
+    run_put, used,
 )
 from whimbrel.server.session cimport exclusive_enter, exclusive_leave, memory_give, memory_take
 from whimbrel.store.store cimport (
@@ -49,9 +50,9 @@ cdef Step keys_del(Run* r) noexcept nogil:
     cdef const uint8_t* at = r.first
     cdef int64_t gone = 0
     cdef Slice key
-    cdef size_t i
+    cdef size_t _i
     resp_next_arg(&at)
-    for i in range(1, r.argc):
+    for _i in range(1, r.argc):
         key = resp_next_arg(&at)
         if key.len <= STORE_MAX_KEY and store_remove(
             r.x.store, key, store_hash(r.x.store, key), EXPECT_ANY, r.x.now_ms
@@ -66,11 +67,11 @@ cdef Step count_there(Run* r, bint touch) noexcept nogil:
     cdef int64_t there = 0
     cdef bint no_touch = r.no_touch
     cdef View v
-    cdef size_t i
+    cdef size_t _i
     resp_next_arg(&at)
     if touch:
         r.no_touch = False
-    for i in range(1, r.argc):
+    for _i in range(1, r.argc):
         if find_true(r, resp_next_arg(&at), &hash, &v) == STORE_OK:
             used(r, &v)
             there += 1
@@ -181,10 +182,10 @@ cdef Step expire(Run* r, bint seconds, bint absolute) noexcept nogil:
     cdef uint64_t hash = 0
     cdef View v
     cdef StoreStatus status
-    cdef int attempt
+    cdef int _attempt
     if not time_rules(r, &rules) or not time_from(r, seconds, absolute, &expire_ms):
         return STEP_DONE
-    for attempt in range(RUN_RETRIES):
+    for _attempt in range(RUN_RETRIES):
         status = find_true(r, r.argv[1], &hash, &v)
         if status == STORE_MISS or (status == STORE_OK and not rules_allow(rules, v.expire_ms, expire_ms)):
             return reply_int(r, 0)
@@ -217,8 +218,8 @@ cdef Step keys_persist(Run* r) noexcept nogil:
     cdef uint64_t hash = 0
     cdef View v
     cdef StoreStatus status
-    cdef int attempt
-    for attempt in range(RUN_RETRIES):
+    cdef int _attempt
+    for _attempt in range(RUN_RETRIES):
         status = find_true(r, r.argv[1], &hash, &v)
         if status == STORE_MISS or (status == STORE_OK and v.expire_ms == 0):
             return reply_int(r, 0)
@@ -310,10 +311,10 @@ cdef StoreStatus rename_alone(Run* r, bint only_new, bint* refused) noexcept nog
 cdef Step rename(Run* r, bint only_new) noexcept nogil:
     cdef bint refused = False
     cdef StoreStatus status = STORE_CHANGED
-    cdef int attempt
+    cdef int _attempt
     if not r.alone:
         exclusive_enter(r.x)
-    for attempt in range(RUN_RETRIES):
+    for _attempt in range(RUN_RETRIES):
         status = rename_alone(r, only_new, &refused)
         if status != STORE_CHANGED:
             break
@@ -359,12 +360,12 @@ cdef Step keys_copy(Run* r) noexcept nogil:
     cdef uint64_t hash = 0
     cdef View v, other
     cdef StoreStatus status = STORE_CHANGED
-    cdef int attempt
+    cdef int _attempt
     if not copy_options(r, &replace):
         return STEP_DONE
     if slice_eq(r.argv[1], r.argv[2]):
         return run_error(r, b"ERR source and destination objects are the same")
-    for attempt in range(RUN_RETRIES):
+    for _attempt in range(RUN_RETRIES):
         status = find_true(r, r.argv[1], &hash, &v)
         if status == STORE_MISS:
             return reply_int(r, 0)
@@ -415,10 +416,10 @@ cdef Step keys_flush(Run* r) noexcept nogil:
 
 cdef size_t put_matching(Writer* w, const uint8_t* raw, size_t n, Slice pattern, bint all) noexcept nogil:
     """The n keys at `raw` (2-byte length, bytes) that match, as bulk strings; how many."""
-    cdef size_t i
+    cdef size_t _i
     cdef size_t matched = 0
     cdef Slice key
-    for i in range(n):
+    for _i in range(n):
         key = slice_of(raw + 2, <size_t> raw[0] | <size_t> raw[1] << 8)
         raw = key.ptr + key.len
         if all or resp_glob(pattern, key, False):
@@ -482,8 +483,8 @@ cdef size_t scan_into(Run* r, uint64_t* cursor, const ScanOptions* o, Writer* w)
     cdef int64_t seen = 0
     cdef size_t matched = 0
     cdef size_t n
-    cdef int calls
-    for calls in range(SCAN_CALLS):
+    cdef int _call
+    for _call in range(SCAN_CALLS):
         writer_init(&keys, raw, SCAN_KEYS)
         n = store_scan(r.x.store, cursor, r.x.now_ms, &keys)
         seen += <int64_t> n
@@ -577,8 +578,8 @@ cdef Step keys_object_encoding(Run* r) noexcept nogil:
     cdef int64_t value = 0
     cdef bint is_int
     cdef View v
-    cdef int attempt
-    for attempt in range(RUN_RETRIES):
+    cdef int _attempt
+    for _attempt in range(RUN_RETRIES):
         if not inspect(r, &v):
             return STEP_DONE
         is_int = False

@@ -48,9 +48,7 @@ cdef enum Step:
     STEP_CLOSE                  # the reply is composed; then close
 
 cdef enum RowFlag:
-    ROW_WRITE = 1
-    ROW_READ = 2
-    ROW_NOW = 4                 # executed at once inside MULTI (EXEC, DISCARD, ...)
+    ROW_NOW = 1                 # executed at once inside MULTI (EXEC, DISCARD, ...)
 
 ctypedef Step (*Handler)(Run* r) noexcept nogil
 
@@ -149,13 +147,6 @@ cdef size_t lower_into(char* to, size_t cap, Slice name) noexcept nogil
 cdef inline bint room(Run* r, size_t n) noexcept nogil:
     """At least n bytes behind r.w; False: answer STEP_BLOCKED."""
     return True if writer_room(r.w) >= n + r.reserve else room_slow(r, n + r.reserve)
-
-
-cdef inline Slice literal(const char* text) noexcept nogil:
-    cdef size_t n = 0
-    while text[n]:
-        n += 1
-    return slice_of(text, n)
 
 
 cdef inline Step reply_ok(Run* r) noexcept nogil:

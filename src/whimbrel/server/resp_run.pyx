@@ -3,7 +3,7 @@
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy, memset, strlen
 from whimbrel.base.atomic cimport cas32, cpu_relax, store_release32
-from whimbrel.base.buffer cimport put_byte, put_slice, writer_init
+from whimbrel.base.buffer cimport put_byte, writer_init
 from whimbrel.protocol.resp.codec cimport RESP_BULK, resp_put_crlf, resp_put_header
 from whimbrel.server.counters cimport RESP_STORE_NO_MEMORY, RESP_STORE_TOO_LARGE
 from whimbrel.server.session cimport memory_give, memory_take
@@ -152,8 +152,8 @@ cdef bint room_slow(Run* r, size_t n) noexcept nogil:
 
 cdef StoreStatus find_true(Run* r, Slice key, uint64_t* hash, View* v) noexcept nogil:
     """A live item's view, validated; STORE_CHANGED if writers never let one be."""
-    cdef int attempt
-    for attempt in range(RUN_RETRIES):
+    cdef int _attempt
+    for _attempt in range(RUN_RETRIES):
         if find(r, key, hash, v) != STORE_OK:
             return STORE_MISS
         if store_validate(r.x.store, v):
@@ -165,10 +165,10 @@ cdef Got value_reply(Run* r, Slice key, uint64_t hash, View* v) noexcept nogil:
     """Compose the live value under the key.  `v` is then a true view, fit for `expect`."""
     cdef Store* s = r.x.store
     cdef uint8_t* mark
-    cdef int attempt
+    cdef int _attempt
     if key.len > STORE_MAX_KEY:
         return GOT_MISS
-    for attempt in range(RUN_RETRIES):
+    for _attempt in range(RUN_RETRIES):
         if store_read(s, key, hash, r.x.now_ms, v) != STORE_OK:
             return GOT_MISS
         if v.value_len + 32 + r.reserve > writer_room(r.w):
@@ -192,10 +192,10 @@ cdef StoreStatus run_put(Run* r, const Put* put) noexcept nogil:
     """store_put, making room in between where the store asks for it."""
     cdef StoreStatus status = STORE_TOO_LARGE
     cdef uint64_t cas = 0
-    cdef int attempt
+    cdef int _attempt
     if put.key.len > STORE_MAX_KEY:
         return STORE_TOO_LARGE
-    for attempt in range(PUT_RETRIES):
+    for _attempt in range(PUT_RETRIES):
         status = store_put(r.x.store, put, r.x.now_ms, &cas)
         if status != STORE_BUSY:
             break

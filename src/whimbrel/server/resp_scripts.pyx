@@ -19,7 +19,7 @@ from whimbrel.protocol.resp.codec cimport RESP_ARRAY, resp_next_arg, resp_put_bu
 from whimbrel.server.counters cimport RESP_SCRIPTS, count
 from whimbrel.server.resp_keys cimport change_time
 from whimbrel.server.resp_run cimport (
-    RUN_ARGV, RUN_RETRIES, STEP_BLOCKED, STEP_DONE, Run, Step, arg_int, arg_is, find_true,
+    RUN_RETRIES, STEP_BLOCKED, STEP_DONE, Run, Step, arg_int, arg_is, find_true,
     lower_into, put_failed, reply_int, reply_ok, room, run_error, run_max_expire_ms,
 )
 from whimbrel.store.store cimport (
@@ -94,14 +94,14 @@ cdef Step run_script(Run* r, Script script) noexcept nogil:
     cdef bint right
     cdef View v
     cdef StoreStatus status = STORE_CHANGED
-    cdef int attempt
+    cdef int _attempt
     if script != SCRIPT_RELEASE:
         if not arg_int(r, r.argv[5], &ms):
             return STEP_DONE
         if ms > run_max_expire_ms() // 4 or ms < -(run_max_expire_ms() // 4):
             return run_error(r, b"ERR invalid expire time in 'pexpire' command")
     count(r.x, RESP_SCRIPTS)
-    for attempt in range(RUN_RETRIES):
+    for _attempt in range(RUN_RETRIES):
         if find_true(r, lock, &hash, &v) != STORE_OK:
             return reply_int(r, 0)
         right = holds_token(r, &v, r.argv[4])
@@ -177,13 +177,13 @@ cdef Step script_load(Run* r) noexcept nogil:
 
 cdef Step script_exists(Run* r) noexcept nogil:
     cdef const uint8_t* at = r.first
-    cdef size_t i
+    cdef size_t _i
     if not room(r, 32 + 4 * r.argc):
         return STEP_BLOCKED
     resp_next_arg(&at)
     resp_next_arg(&at)
     resp_put_header(r.w, RESP_ARRAY, r.argc - 2)
-    for i in range(2, r.argc):
+    for _i in range(2, r.argc):
         resp_put_int(r.w, script_of_sha(resp_next_arg(&at)) != SCRIPT_UNKNOWN)
     return STEP_DONE
 

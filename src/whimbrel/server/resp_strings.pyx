@@ -1,6 +1,6 @@
 """RESP commands on string values: each is a read, a decision and at most one store_put that expects what was read."""
 
-from libc.errno cimport ERANGE, errno
+from libc cimport errno
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport free, malloc
@@ -11,9 +11,9 @@ from whimbrel.protocol.resp.codec cimport (
     RESP_ARRAY, RESP_BULK, resp_next_arg, resp_parse_i64, resp_put_bulk, resp_put_crlf, resp_put_header, resp_put_null,
 )
 from whimbrel.server.resp_run cimport (
-    GOT_BLOCKED, GOT_BUSY, GOT_MISS, GOT_VALUE, RUN_ARGV, RUN_RETRIES, STEP_BLOCKED, STEP_DONE,
+    GOT_BLOCKED, GOT_MISS, GOT_VALUE, RUN_ARGV, RUN_RETRIES, STEP_BLOCKED, STEP_DONE,
     Got, Run, Step, arg_int, arg_is, find, find_true, missed, put_failed, reply_int, reply_ok, rewind, room, run_error,
-    run_max_expire_ms, run_error_about, run_put, used, value_reply,
+    run_error_about, run_max_expire_ms, run_put, used, value_reply,
 )
 from whimbrel.server.session cimport exclusive_enter, exclusive_leave, memory_give, memory_take
 from whimbrel.store.store cimport (
@@ -159,10 +159,10 @@ cdef Step string_getrange(Run* r) noexcept nogil:
     cdef size_t offset = 0
     cdef size_t n = 0
     cdef View v
-    cdef int attempt
+    cdef int _attempt
     if not arg_int(r, r.argv[2], &start) or not arg_int(r, r.argv[3], &end):
         return STEP_DONE
-    for attempt in range(RUN_RETRIES):
+    for _attempt in range(RUN_RETRIES):
         if find_true(r, r.argv[1], &hash, &v) != STORE_OK:
             missed(r)
             resp_put_bulk(r.w, b"", 0)
@@ -315,13 +315,13 @@ cdef Stored set_value(
     cdef Put put = new_put(key, store_hash(r.x.store, key), value)
     cdef bint blocked = False
     cdef StoreStatus found
-    cdef int attempt
+    cdef int _attempt
     put.expire_ms = expire_ms
     if not flags & (SET_NX | SET_XX | SET_GET | SET_KEEPTTL):
         put.expect = EXPECT_ANY
         status[0] = put_or_expire(r, &put)
         return STORED if status[0] == STORE_OK else STORED_FAILED
-    for attempt in range(RUN_RETRIES):
+    for _attempt in range(RUN_RETRIES):
         found = look(r, flags, key, &v, &blocked)
         if blocked:
             return STORED_BLOCKED
@@ -395,8 +395,8 @@ cdef Step string_getdel(Run* r) noexcept nogil:
     cdef View v
     cdef bint blocked = False
     cdef StoreStatus status
-    cdef int attempt
-    for attempt in range(RUN_RETRIES):
+    cdef int _attempt
+    for _attempt in range(RUN_RETRIES):
         status = look(r, SET_GET, r.argv[1], &v, &blocked)
         if blocked:
             return STEP_BLOCKED
@@ -428,10 +428,10 @@ cdef Step string_getex(Run* r) noexcept nogil:
     cdef bint blocked = False
     cdef StoreStatus status
     cdef size_t time_at = 0
-    cdef int attempt
+    cdef int _attempt
     if not options(r, 2, True, &flags, &time_at):
         return STEP_DONE
-    for attempt in range(RUN_RETRIES):
+    for _attempt in range(RUN_RETRIES):
         status = look(r, SET_GET, r.argv[1], &v, &blocked)
         if blocked:
             return STEP_BLOCKED
@@ -463,9 +463,9 @@ cdef StoreStatus set_pairs(Run* r) noexcept nogil:
     cdef StoreStatus status = STORE_OK
     cdef Put put
     cdef Slice key, value
-    cdef size_t i
+    cdef size_t _i
     resp_next_arg(&at)
-    for i in range((r.argc - 1) // 2):
+    for _i in range((r.argc - 1) // 2):
         key = resp_next_arg(&at)
         value = resp_next_arg(&at)
         put = new_put(key, store_hash(r.x.store, key), value)
@@ -495,9 +495,9 @@ cdef bint any_there(Run* r) noexcept nogil:
     cdef uint64_t hash = 0
     cdef View v
     cdef Slice key
-    cdef size_t i
+    cdef size_t _i
     resp_next_arg(&at)
-    for i in range((r.argc - 1) // 2):
+    for _i in range((r.argc - 1) // 2):
         key = resp_next_arg(&at)
         resp_next_arg(&at)
         if find_true(r, key, &hash, &v) != STORE_MISS:
@@ -529,8 +529,8 @@ cdef Step string_append(Run* r) noexcept nogil:
     cdef uint64_t hash = 0
     cdef size_t length
     cdef StoreStatus status
-    cdef int attempt
-    for attempt in range(RUN_RETRIES):
+    cdef int _attempt
+    for _attempt in range(RUN_RETRIES):
         status = find_true(r, r.argv[1], &hash, &v)
         if status == STORE_CHANGED:
             continue
@@ -592,12 +592,12 @@ cdef Step string_setrange(Run* r) noexcept nogil:
     cdef uint64_t hash = 0
     cdef size_t length = 0
     cdef StoreStatus status
-    cdef int attempt
+    cdef int _attempt
     if not arg_int(r, r.argv[2], &offset):
         return STEP_DONE
     if offset < 0:
         return run_error(r, b"ERR offset is out of range")
-    for attempt in range(RUN_RETRIES):
+    for _attempt in range(RUN_RETRIES):
         status = find_true(r, r.argv[1], &hash, &v)
         if status == STORE_CHANGED:
             continue
@@ -648,8 +648,8 @@ cdef Step add(Run* r, int64_t by) noexcept nogil:
     cdef int64_t value = 0
     cdef bint right
     cdef StoreStatus found, status
-    cdef int attempt
-    for attempt in range(RUN_RETRIES):
+    cdef int _attempt
+    for _attempt in range(RUN_RETRIES):
         found = find(r, r.argv[1], &hash, &v)
         value = 0
         if found == STORE_OK:
@@ -698,11 +698,11 @@ cdef bint parse_float(char* text, size_t n, long double* out) noexcept nogil:
     if n == 0 or text[0] == 32 or 9 <= text[0] <= 13:
         return False
     text[n] = 0
-    errno = 0
+    errno.errno = 0
     out[0] = strtold(text, &end)
     if end != text + n or out[0] != out[0]:
         return False
-    return errno != ERANGE or (out[0] != 0 and out[0] != HUGE_VALL and out[0] != -HUGE_VALL)
+    return errno.errno != errno.ERANGE or (out[0] != 0 and out[0] != HUGE_VALL and out[0] != -HUGE_VALL)
 
 
 cdef size_t format_float(long double value, char* text) noexcept nogil:
@@ -734,8 +734,8 @@ cdef Step string_incrbyfloat(Run* r) noexcept nogil:
     cdef size_t n
     cdef bint right
     cdef StoreStatus found, status
-    cdef int attempt
-    for attempt in range(RUN_RETRIES):
+    cdef int _attempt
+    for _attempt in range(RUN_RETRIES):
         found = find(r, r.argv[1], &hash, &v)
         value = 0
         if found == STORE_OK:

@@ -1,7 +1,7 @@
-from typing import Any
+from typing import Any, TypeAlias
 
 DEPTH_MAX: int
-Reply = tuple[Any, ...]
+Reply: TypeAlias = tuple[Any, ...]
 
 class RequestParser:
     def __init__(self, max_bulk: int = ..., max_request: int = ...) -> None: ...

@@ -536,7 +536,6 @@ cdef class RequestParser:
 
     cdef tuple inline_words(self, RespRequest* request, size_t consumed):
         cdef Writer w
-        cdef Slice argv[4]
         cdef size_t used = 0
         cdef size_t need = 0
         cdef RespProgress fresh
