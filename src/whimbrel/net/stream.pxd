@@ -6,7 +6,7 @@
 #
 # Non-blocking by flag (MSG_DONTWAIT), so a descriptor needs no fcntl; never SIGPIPE (MSG_NOSIGNAL).
 # The seam for TLS: an encrypted stream offers these calls with the same three results; only
-# server/connection.pyx and server/replies.pyx call them.
+# server/connection.pyx, entry.pyx and replies.pyx call them.
 
 from libc.errno cimport EAGAIN, EINTR, errno
 

@@ -4,7 +4,5 @@ from libc.stdint cimport uint32_t
 from whimbrel.server.contract cimport Conn
 from whimbrel.server.state cimport Worker
 
-cdef Conn* connection_open(Worker* w, int fd, bint unix_socket) noexcept nogil
 cdef void connection_event(Worker* w, Conn* c, uint32_t events) noexcept nogil
 cdef void connection_run(Worker* w, Conn* c) noexcept nogil
-cdef void connection_close(Worker* w, Conn* c) noexcept nogil

@@ -14,8 +14,8 @@ import socket
 
 from libc.stdint cimport uint64_t
 from libc.string cimport memset
-from whimbrel.server.connection cimport connection_open
 from whimbrel.server.contract cimport Settings
+from whimbrel.server.entry cimport connection_open
 from whimbrel.server.protocols cimport protocols_install
 from whimbrel.server.state cimport BUSY_STRIDE, Gate, MESSAGE_WAKE, STOP_NOW, Worker
 from whimbrel.server.worker cimport worker_free, worker_new, worker_run, worker_tell, worker_turn

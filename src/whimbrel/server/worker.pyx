@@ -17,13 +17,12 @@ from whimbrel.base.atomic cimport cas64, load_acquire64, load_relaxed64
 from whimbrel.base.clock cimport precise_ns
 from whimbrel.base.histogram cimport HistogramData
 from whimbrel.net.loop cimport loop_add_source, loop_close, loop_open, loop_wait
-from whimbrel.server.connection cimport (
-    connection_close, connection_event, connection_open, connection_run,
-)
+from whimbrel.server.connection cimport connection_event, connection_run
 from whimbrel.server.counters cimport (
     CLOSED_IDLE, CLOSED_KILLED, CLOSED_NO_MEMORY, CLOSED_SLOW_READER, CLOSED_STALLED_SENDER,
     MAINTENANCE_SLICES, count,
 )
+from whimbrel.server.entry cimport connection_close, connection_open
 from whimbrel.server.replies cimport big_release, out_reset
 from whimbrel.server.contract cimport COMMANDS_MAX, CLOCK_EVERY
 from whimbrel.server.state cimport (
