@@ -581,6 +581,7 @@ def test_script(memcache: Server, name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in SCRIPTS if "larger" not in name])
 def test_script_byte_by_byte(memcache: Server, name: str) -> None:
     with Wire(memcache.address) as wire:
+
         def dribble(data: bytes) -> None:
             for at in range(len(data)):
                 wire.socket.send(data[at : at + 1])
