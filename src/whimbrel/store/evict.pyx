@@ -12,6 +12,7 @@ from whimbrel.base.atomic cimport (
     store_release64,
 )
 from whimbrel.base.hash cimport hash_bytes
+from whimbrel.store.death cimport inspect_process, sweep_step
 from whimbrel.store.item cimport (
     ITEM_CAS, ITEM_CHAINED, Item, item_bytes, item_decode, item_encode, item_key, item_live,
 )
@@ -23,7 +24,7 @@ from whimbrel.store.layout cimport (
 from whimbrel.store.policy cimport JUDGE_DROP, policy_of
 from whimbrel.store.process cimport try_lock_word, unlock_word
 from whimbrel.store.segment cimport (
-    Place, cell_release, live_add, live_sub, segment_cancel, segment_free, segment_move_to, segment_quiet,
+    Place, cell_release, live_add, live_sub, segment_cancel, segment_free, segment_free_large, segment_move_to, segment_quiet,
     segment_reserve, segment_seal, segments_spare,
 )
 from whimbrel.store.table cimport (
@@ -49,11 +50,17 @@ cdef bint evict_pressure(const Store* s) noexcept nogil:
     return segments_spare(s) < s.r.reserve + wanted
 
 
-cdef void dispose(Store* s, uint64_t location, uint64_t bytes, bint chained) noexcept nogil:
-    """After its slot is gone: whoever cleared the slot calls this, holding no lock and no cell."""
-    live_sub(s, location, bytes)
-    if chained:
-        segment_free(s, <uint32_t> (location >> s.segment_shift))
+cdef uint64_t chain_sequence(const Store* s, const Item* it) noexcept nogil:
+    """Of a large item's chain, to be read before its slot is cleared; 0 for any other item."""
+    return segment_of(s, it.location).sequence if it.bits & ITEM_CHAINED else 0
+
+
+cdef void dispose(Store* s, uint64_t location, uint64_t bytes, uint64_t chain_sequence) noexcept nogil:
+    """After its slot is gone: whoever cleared the slot calls this."""
+    if chain_sequence:
+        segment_free_large(s, <uint32_t> (location >> s.segment_shift), chain_sequence)
+    else:
+        live_sub(s, location, bytes)
 
 
 # -- choosing --
@@ -62,12 +69,14 @@ cdef bint claim(Store* s, uint32_t number, int reason) noexcept nogil:
     """Make it the victim, if it can be walked now."""
     cdef Segment* g = s.segments + number
     cdef Evictor* e = &s.r.evictor
-    if g.state == SEGMENT_OPEN:
-        segment_seal(s, number)
-    if g.state == SEGMENT_SEALED and not segment_quiet(s, number):
+    cdef uint64_t sequence = g.sequence
+    segment_seal(s, number)
+    fence_acquire()
+    if (g.state != SEGMENT_SEALED and g.state != SEGMENT_LARGE) or not segment_quiet(s, number):
         return False
     e.offset = 0
     e.reason = reason
+    e.sequence = sequence
     e.victim = number
     return True
 
@@ -249,32 +258,45 @@ cdef void reap_item(Store* s, const Item* it, uint64_t hash, int64_t now_ms) noe
         live_sub(s, it.location, item_bytes(it))
 
 
-cdef bint keep_large(Store* s, const Item* it, uint64_t hash, int64_t now_ms) noexcept nogil:
-    """A large item the policy wants to keep goes to the young end of its queue as it is."""
-    cdef uint64_t header
-    cdef uint64_t* group = group_lock_of(s, hash, &header)
-    cdef uint64_t* at = group_find_location(s, group, header, it.location)
+cdef bint large_stays(Store* s, uint64_t* at, Item* it, int64_t now_ms) noexcept nogil:
+    """A large item the policy wants to keep goes to the young end of its queue as it is.  Under its group's
+    lock."""
     cdef uint32_t number = <uint32_t> (it.location >> s.segment_shift)
     cdef int verdict = JUDGE_DROP
-    if at != NULL and s.r.evictor.reason == REASON_POLICY and item_live(s, it, now_ms):
+    if s.r.evictor.reason == REASON_POLICY and item_live(s, it, now_ms):
         verdict = policy_of(s).judge(s, s.segments[number].queue, at[0], it)
-    if verdict != JUDGE_DROP:
-        segment_move_to(s, number, verdict >> 3)
-        store_release64(at, at[0] & ~<uint64_t> (FREQ_MAX << FREQ_SHIFT) | <uint64_t> (verdict & 7) << FREQ_SHIFT)
-    group_unlock(group, header)
-    return verdict != JUDGE_DROP
+    if verdict == JUDGE_DROP:
+        return False
+    segment_move_to(s, number, verdict >> 3)
+    store_release64(at, at[0] & ~<uint64_t> (FREQ_MAX << FREQ_SHIFT) | <uint64_t> (verdict & 7) << FREQ_SHIFT)
+    return True
 
 
 cdef void reap_large(Store* s, int64_t now_ms) noexcept nogil:
+    """No cell names it: without a slot it is somebody's who is about to give it back, or who died before."""
     cdef Evictor* e = &s.r.evictor
     cdef Item it
-    cdef uint64_t location = <uint64_t> e.victim << s.segment_shift
-    cdef uint64_t hash
+    cdef uint64_t location = <uint64_t> e.victim << s.segment_shift, header, hash
+    cdef uint64_t* group
+    cdef uint64_t* at
+    cdef uint32_t number = e.victim
+    cdef bint stays = False
     e.victim = 0
     if item_decode(s, location, &it) and it.bits & ITEM_CHAINED:
         hash = hash_bytes(item_key(&it), it.key_len, s.seed)
-        if not keep_large(s, &it, hash, now_ms) and take_out(s, &it, hash, now_ms):
-            dispose(s, location, item_bytes(&it), True)
+        group = group_lock_of(s, hash, &header)
+        at = group_find_location(s, group, header, location)
+        if at == NULL or not item_decode(s, location, &it) or not it.bits & ITEM_CHAINED:
+            group_unlock_unchanged(group, header)
+        elif large_stays(s, at, &it, now_ms):
+            group_unlock(group, header)
+            stays = True
+        else:
+            group_clear(s, group, &header, at)
+            group_unlock(group, header)
+            count_dropped(s, &it, hash, s.segments[number].queue, item_live(s, &it, now_ms))
+    if not stays:
+        segment_free_large(s, number, e.sequence)
 
 
 cdef void finish(Store* s) noexcept nogil:
@@ -299,6 +321,9 @@ cdef int reap(Store* s, int64_t now_ms, int steps) noexcept nogil:
     cdef uint64_t hashes[BATCH]
     cdef int n = 0, i, limit = BATCH if steps > BATCH else steps
     cdef uint64_t base = <uint64_t> e.victim << s.segment_shift
+    if g.sequence != e.sequence or (g.state != SEGMENT_SEALED and g.state != SEGMENT_LARGE):
+        e.victim = 0
+        return 1
     if g.state == SEGMENT_LARGE:
         reap_large(s, now_ms)
         return 4
@@ -326,8 +351,10 @@ cdef bint evict_slice(Store* s, int64_t now_ms, int steps, uint64_t headers) noe
     more is waiting."""
     cdef Evictor* e = &s.r.evictor
     cdef bint more = True
+    inspect_process(s)
     if not try_lock_word(s, &s.r.evict_lock):
         return True
+    steps -= sweep_step(s, steps)
     while steps > 0:
         if e.victim == 0 and not choose_dead(s, now_ms, headers):
             if not evict_pressure(s) or not (choose_compact(s) or choose_policy(s)):
@@ -336,4 +363,4 @@ cdef bint evict_slice(Store* s, int64_t now_ms, int steps, uint64_t headers) noe
                 break
         steps -= reap(s, now_ms, steps)
     unlock_word(&s.r.evict_lock)
-    return more
+    return more or load_relaxed64(&s.r.sweep_wanted) or s.r.evictor.sweeping

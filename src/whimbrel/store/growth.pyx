@@ -7,15 +7,15 @@ new index is at least its old one, and the last group can always be moved first:
                  looked up with n    |      looked up with grown(n)
 
 Each step locks the group before the cursor and the (at most three) groups its items go to, places copies of
-the slots there, moves the cursor, and only then clears the old ones: killed anywhere in between, doing the
-step again gives the same table.
+the slots there, moves the cursor, and only then clears the old ones: killed anywhere in between, whoever
+repairs the groups (death.pyx) drops the copies the cursor does not lead to.
 """
 
 from libc.stdint cimport uint32_t, uint64_t
 from whimbrel.base.atomic cimport fetch_add_relaxed64, load_acquire64, load_relaxed64, prefetch, store_release64
 from whimbrel.base.hash cimport hash_bytes
-from whimbrel.store.evict cimport dispose
-from whimbrel.store.item cimport ITEM_CHAINED, Item, item_bytes, item_decode, item_key
+from whimbrel.store.evict cimport chain_sequence, dispose
+from whimbrel.store.item cimport Item, item_bytes, item_decode, item_key
 from whimbrel.store.layout cimport (
     GROUP_BYTES, OWNER_MASK, Region, Store, group_at, groups_grown, mul_high, slot_location,
 )
@@ -39,30 +39,22 @@ cdef bint growth_wanted(const Store* s) noexcept nogil:
     return load_relaxed64(&s.r.overflow_used) * OVERFLOW_SHARE > n and groups_grown(n) <= s.r.groups_max
 
 
-cdef void place(Store* s, uint64_t* group, uint64_t* header, uint64_t slot, bint again) noexcept nogil:
+cdef void place(Store* s, uint64_t* group, uint64_t* header, uint64_t slot) noexcept nogil:
     """A copy of the slot; an overfull target loses its least used item."""
     cdef Item it
     cdef uint64_t* at
-    if again and group_find_location(s, group, header[0], slot_location(slot)) != NULL:
-        return
+    cdef uint64_t sequence
     while not group_insert(s, group, header, slot):
         at = group_least_used(s, group, header[0])
         fetch_add_relaxed64(&s.r.counters.table_full_evictions, 1)
         if not item_decode(s, slot_location(at[0]), &it):
             return
+        sequence = chain_sequence(s, &it)
         group_clear(s, group, header, at)
-        dispose(s, it.location, item_bytes(&it), (it.bits & ITEM_CHAINED) != 0)
+        dispose(s, it.location, item_bytes(&it), sequence)
 
 
-cdef uint64_t take_over(Store* s, uint64_t* group, bint again) noexcept nogil:
-    """The group's lock.  When a dead process's step is done again, it may still hold it."""
-    if again and load_relaxed64(group) & OWNER_MASK:
-        store_release64(group, (load_relaxed64(group) & ~<uint64_t> OWNER_MASK) | s.process)
-        return header_repair(s, group)
-    return group_lock(s, group)
-
-
-cdef void migrate_group(Store* s, uint64_t n, uint64_t index, bint again) noexcept nogil:
+cdef void migrate_group(Store* s, uint64_t n, uint64_t index) noexcept nogil:
     cdef uint64_t grown = groups_grown(n)
     cdef uint64_t low = index * grown // n
     cdef uint64_t high = ((index + 1) * grown - 1) // n
@@ -70,14 +62,15 @@ cdef void migrate_group(Store* s, uint64_t n, uint64_t index, bint again) noexce
     cdef uint64_t* slots[GROUP_SLOTS_MAX]
     cdef uint64_t moves_to[GROUP_SLOTS_MAX]
     cdef uint64_t headers[TARGETS_MAX]
-    cdef uint64_t header = take_over(s, group, again)
-    cdef uint64_t target
+    cdef uint64_t header, target
     cdef size_t count, i
     cdef Item it
+    store_release64(&s.r.migrating, n << 32 | (index + 1))
+    header = group_lock(s, group)
     if low == index:
         low += 1
     for target in range(low, high + 1):
-        headers[target - low] = take_over(s, group_at(s, target), again)
+        headers[target - low] = group_lock(s, group_at(s, target))
     count = group_slots(s, group, header, slots)
     for i in range(count):
         if slots[i][0]:
@@ -87,7 +80,7 @@ cdef void migrate_group(Store* s, uint64_t n, uint64_t index, bint again) noexce
         if slots[i][0] and item_decode(s, slot_location(slots[i][0]), &it):
             moves_to[i] = mul_high(hash_bytes(item_key(&it), it.key_len, s.seed), grown)
             if moves_to[i] != index and low <= moves_to[i] <= high:
-                place(s, group_at(s, moves_to[i]), &headers[moves_to[i] - low], slots[i][0], again)
+                place(s, group_at(s, moves_to[i]), &headers[moves_to[i] - low], slots[i][0])
     store_release64(&s.r.mapping, n << 32 | index if index else grown << 32 | grown)
     for i in range(count):
         if moves_to[i] != index:
@@ -95,6 +88,7 @@ cdef void migrate_group(Store* s, uint64_t n, uint64_t index, bint again) noexce
     for target in range(low, high + 1):
         group_unlock(group_at(s, target), headers[target - low])
     group_unlock(group, header)
+    store_release64(&s.r.migrating, 0)
 
 
 cdef bint room(Store* s, uint64_t n) noexcept nogil:
@@ -117,6 +111,6 @@ cdef bint growth_step(Store* s, int groups) noexcept nogil:
             if not room(s, n):
                 break
             fetch_add_relaxed64(&r.counters.table_grows, 1)
-        migrate_group(s, n, cursor - 1, False)
+        migrate_group(s, n, cursor - 1)
     unlock_word(&r.grow_lock)
     return growth_wanted(s)

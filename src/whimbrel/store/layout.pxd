@@ -83,7 +83,18 @@ cdef enum:                          # Segment.state
     SEGMENT_SEALED                  # full
     SEGMENT_LARGE                   # first of a chain that holds one large item
     SEGMENT_CHAINED                 # a later one of such a chain
-    SEGMENT_CLAIMED                 # taken from the free list, not yet anything else
+    SEGMENT_CLAIMED                 # taken from the free list, not yet anything else; only under segment_lock
+    SEGMENT_RETIRING                # on its way back to the kernel; only under grow_lock
+
+cdef enum SegmentTorn:
+    TORN_NOT = 0
+    TORN_FOUND                      # somebody may still be writing in it
+    TORN_SWEPT                      # the sweep that is under way drops every slot that points into it
+
+cdef enum ProcessDeath:
+    DEATH_NOT = 0
+    DEATH_FOUND                     # what it held is given back, but for locks of groups
+    DEATH_SWEPT                     # the sweep that is under way gives back those
 
 cdef enum:                          # the two queues of a policy
     QUEUE_SMALL = 0
@@ -103,7 +114,7 @@ cdef struct Segment:                # one cache line each, apart from the data
     uint8_t state
     uint8_t queue
     uint8_t ttl_class
-    uint8_t torn                    # a writer died in it: its items cannot be walked
+    uint8_t torn                    # SegmentTorn: a writer died in it, its items cannot be walked
     uint32_t spans                  # segments in its chain, itself included
     uint32_t pad
 
@@ -114,8 +125,9 @@ cdef struct Cell:                   # says which segment a writer is filling; a 
 
 cdef struct Process:
     uint64_t pid                    # 0: free
-    uint64_t start                  # start time of that pid, as /proc tells it
-    uint64_t pad[6]
+    uint64_t start                  # start time of that pid, as /proc tells it; 0: just joining
+    uint64_t death                  # ProcessDeath
+    uint64_t pad[5]
     Cell cells[CELLS]
 
 cdef struct SegmentList:
@@ -128,9 +140,12 @@ cdef struct Evictor:                # the one slice of reclaiming that is under 
     uint32_t offset                 # where in it
     uint64_t scan                   # rolling position over segment headers, looking for expired ones
     uint64_t reason                 # EvictReason of the victim
+    uint64_t sequence               # its sequence: a large item may be gone by itself meanwhile
     uint64_t histogram[8]           # merge: bytes by frequency in the last few segments
     uint64_t cutoff                 # merge: what is used less goes ...
     uint64_t cutoff_keeps           # ... and of what is used just as often, so many of 2^16 stay
+    uint64_t sweeping               # a sweep of the table after a death is under way ...
+    uint64_t sweep_at               # ... and has come to this group
     uint64_t small_bytes            # s3fifo: bytes dropped from the small queue, ever: the ghosts' clock
 
 cdef struct Counters:
@@ -138,6 +153,7 @@ cdef struct Counters:
     uint64_t evicted_segments, expired_segments, compacted_segments
     uint64_t read_retries, lock_waits, table_grows, table_full_evictions, no_memory
     uint64_t writes                 # of processes that are gone
+    uint64_t deaths                 # processes that ended without leaving
 
 cdef struct Region:
     # written at creation, then only read
@@ -172,7 +188,10 @@ cdef struct Region:
     uint64_t reserve                # segments to keep free ahead of need
     uint64_t growth_deficit         # segments the table waits for to grow
     uint64_t large_wanted           # segments a large item waits for
-    uint64_t pad1[7]
+    uint64_t migrating              # the group growth has locked: groups << 32 | its index + 1; 0: none
+    uint64_t sweep_wanted           # somebody died
+    uint64_t retiring               # the one segment in that state, if growth was interrupted
+    uint64_t pad1[4]
     uint64_t overflow_used
     uint64_t open[QUEUES * TTL_CLASSES]
     # under their locks
@@ -212,6 +231,8 @@ cdef struct Store:                  # one per process and region
     uint64_t mapped_bytes
     int fd
     int policy
+    int64_t suspected_ns            # when a lock's owner was last looked at on suspicion
+    uint64_t inspected              # the process slot last looked at in passing
 
 
 # -- slots --
@@ -274,6 +295,13 @@ cdef inline uint64_t group_index(uint64_t mapping, uint64_t hash) noexcept nogil
     if index >= <uint32_t> mapping:
         index = mul_high(hash, groups_grown(n))
     return index
+
+
+cdef inline uint64_t groups_in_use(const Store* s) noexcept nogil:
+    """While the table grows, with the groups that are added."""
+    cdef uint64_t mapping = s.r.mapping
+    cdef uint64_t n = mapping >> 32
+    return n if <uint32_t> mapping == n else groups_grown(n)
 
 
 cdef inline uint64_t* group_at(const Store* s, uint64_t index) noexcept nogil:

@@ -16,10 +16,16 @@ cdef extern from *:
     """
     unsigned whimbrel_thread_number() noexcept nogil
 
-cdef bint processes_alive(Store* s) except -1
-cdef int process_join(Store* s) except -1
-cdef int process_leave(Store* s) except -1
+# Gives back what the owner of a lock word held, if that process is dead.
+ctypedef void (*Undertaker)(Store* s, uint64_t* lock, uint64_t mask) noexcept nogil
+
+cdef void process_set_undertaker(Undertaker undertaker) noexcept nogil
+cdef bint process_alive(const Store* s, uint64_t number) noexcept nogil
+cdef bint processes_alive(const Store* s) noexcept nogil
+cdef bint process_take_slot(Store* s) noexcept nogil
+cdef void process_leave(Store* s) noexcept nogil
 cdef void process_wait(Store* s, uint64_t* lock, uint64_t mask, int turn) noexcept nogil
+cdef void process_suspect(Store* s, uint64_t* lock) noexcept nogil
 
 
 cdef inline void lock_word(Store* s, uint64_t* lock) noexcept nogil:
@@ -31,7 +37,10 @@ cdef inline void lock_word(Store* s, uint64_t* lock) noexcept nogil:
 
 
 cdef inline bint try_lock_word(Store* s, uint64_t* lock) noexcept nogil:
-    return load_relaxed64(lock) == 0 and cas64(lock, 0, s.process)
+    if load_relaxed64(lock) == 0 and cas64(lock, 0, s.process):
+        return True
+    process_suspect(s, lock)
+    return False
 
 
 cdef inline void unlock_word(uint64_t* lock) noexcept nogil:

@@ -13,16 +13,11 @@ from whimbrel.store.item cimport ITEM_CHAINED, Item, item_bytes, item_decode, it
 from whimbrel.store.layout cimport (
     CELLS, END_OPEN, LINE_BYTES, OVERFLOW_MASK, OVERFLOW_SHIFT, OWNER_MASK, PROCESSES_MAX, QUEUES, Region,
     SEGMENT_FREE, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, SEGMENT_UNUSED, SPILL_SHIFT, Segment, Store,
-    VERSION_SHIFT, group_at, group_index, groups_grown, hash_tag, live_of, overflow_line, segment_of, slot_home,
+    VERSION_SHIFT, group_at, group_index, groups_in_use, hash_tag, live_of, overflow_line, segment_of, slot_home,
     slot_location, slot_tag,
 )
 from whimbrel.store.segment cimport list_append
 from whimbrel.store.table cimport GROUP_SLOTS_MAX, group_slots, header_repair, location_valid
-
-
-cdef uint64_t groups_in_use(const Store* s):
-    cdef uint64_t n = s.r.mapping >> 32
-    return n if <uint32_t> s.r.mapping == n else groups_grown(n)
 
 
 cdef str slot_fault(Store* s, uint64_t index, uint64_t slot):
@@ -175,6 +170,11 @@ cdef int recover(Store* s) except -1:
     r.grow_lock = 0
     r.process_lock = 0
     r.evictor.victim = 0
+    r.evictor.sweeping = 0
+    r.sweep_wanted = 0
+    r.migrating = 0
+    r.retiring = 0
+    r.counters.deaths = 0
     forget_processes(s)
     seal_all(s)
     sweep(s, lines)
@@ -248,7 +248,8 @@ cdef list verify_segments(Store* s, dict live):
     for i in range(1, s.r.segments_bump):
         g = s.segments + i
         if (g.state == SEGMENT_OPEN or g.state == SEGMENT_SEALED or g.state == SEGMENT_LARGE) and (
-                g.live != live.get(i, 0)):
+                g.live != live.get(i, 0)) and not (s.r.counters.deaths and g.live > live.get(i, 0)):
+            # whoever dies between a slot and its count leaves the count too high, until the segment is emptied
             faults.append(f"segment {i} counts {g.live:#x} live, its slots {live.get(i, 0):#x}")
     return faults
 

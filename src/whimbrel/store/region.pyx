@@ -6,6 +6,7 @@ is never resident.
 """
 
 import errno
+import fcntl
 import os
 import secrets
 
@@ -13,10 +14,11 @@ from libc.stdint cimport int64_t, uint16_t, uint64_t, uint8_t
 from libc.stdlib cimport calloc, free
 from whimbrel.base.clock cimport precise_ns, wall_ms
 from whimbrel.store.layout cimport (
-    GROUP_BYTES, LAYOUT_VERSION, LINE_BYTES, LOCATION_BITS, OVERFLOW_MASK, QUEUES, Region, Segment, Store,
+    GROUP_BYTES, LAYOUT_VERSION, LINE_BYTES, LOCATION_BITS, OVERFLOW_MASK, PROCESSES_MAX, QUEUES, Region, Segment, Store,
     TTL_CLASSES,
 )
-from whimbrel.store.process cimport process_join, process_leave, processes_alive
+from whimbrel.store.death cimport process_join
+from whimbrel.store.process cimport process_leave, processes_alive
 from whimbrel.store.recover cimport recover
 
 cdef extern from "<sys/mman.h>" nogil:
@@ -170,8 +172,15 @@ cdef Store* region_create(uint64_t heap_bytes, object path, bint memfd, uint64_t
     s.r.reserve = max(3, r.segments_max // 64)
     s.r.magic = MAGIC
     attach(s)
-    process_join(s)
+    region_join(s)
     return s
+
+
+cdef int region_join(Store* s) except -1:
+    """Become one of the processes that use it; a forked child does so again."""
+    if not process_join(s):
+        raise OSError(errno.EUSERS, f"a region serves at most {PROCESSES_MAX} processes")
+    return 0
 
 
 cdef int check_header(const Region* r, uint64_t size, object path) except -1:
@@ -186,40 +195,52 @@ cdef int check_header(const Region* r, uint64_t size, object path) except -1:
     return 0
 
 
-cdef Store* region_open(object path) except NULL:
-    """A region in a file again.  The first to open it after its users ended makes it whole; whoever comes while
-    others use it joins them."""
-    cdef int fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    cdef uint64_t size = os.fstat(fd).st_size
-    cdef Store* s
-    if size < sizeof(Region):
-        os.close(fd)
-        raise ValueError(f"{path!s} is not a Whimbrel region")
-    try:
-        s = map_region(fd, size)
-    except OSError:
-        os.close(fd)
-        raise
-    try:
-        check_header(s.r, size, path)
-    except ValueError:
-        munmap(s.base, size)
-        os.close(fd)
-        free(s)
-        raise
-    attach(s)
+cdef int settle(Store* s) except -1:
+    """Join it; nobody else is in here.  If nobody uses it any more it is made whole first, unless its last user
+    left it so."""
     if not processes_alive(s):
         s.r.clock_offset_ms = wall_ms() - precise_ns() // 1000000
         s.clock_offset_ms = s.r.clock_offset_ms
-        recover(s)
-    process_join(s)
-    return s
+        if s.r.clean == 0:
+            recover(s)
+    region_join(s)
+    return 0
 
 
-cdef int region_close(Store* s) except -1:
-    process_leave(s)
+cdef int unmap(Store* s) except -1:
     munmap(s.base, s.mapped_bytes)
     if s.fd >= 0:
         os.close(s.fd)
     free(s)
     return 0
+
+
+cdef Store* region_open(object path) except NULL:
+    """A region in a file again.  The first to open it after its users ended makes it whole, the others wait for
+    that at the file's lock; whoever comes while others use it joins them."""
+    cdef int fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    cdef uint64_t size
+    cdef Store* s
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        size = os.fstat(fd).st_size
+        if size < sizeof(Region):
+            raise ValueError(f"{path!s} is not a Whimbrel region")
+        s = map_region(fd, size)
+    except BaseException:
+        os.close(fd)
+        raise
+    try:
+        check_header(s.r, size, path)
+        attach(s)
+        settle(s)
+        fcntl.flock(fd, fcntl.LOCK_UN)
+    except BaseException:
+        unmap(s)
+        raise
+    return s
+
+
+cdef int region_close(Store* s) except -1:
+    process_leave(s)
+    return unmap(s)

@@ -16,6 +16,9 @@ cdef bint segment_large(Store* s, int queue, int64_t expire_ms, int64_t now_ms, 
                         Place* place) noexcept nogil
 cdef void list_append(Store* s, uint32_t number, int queue) noexcept nogil
 cdef void segment_free(Store* s, uint32_t number) noexcept nogil
+cdef void segment_free_large(Store* s, uint32_t number, uint64_t sequence) noexcept nogil
+cdef void segments_rebuild(Store* s) noexcept nogil
+cdef bint segment_unnamed(Store* s, uint64_t number) noexcept nogil
 cdef bint segment_seal(Store* s, uint32_t number) noexcept nogil
 cdef bint segment_quiet(Store* s, uint32_t number) noexcept nogil
 cdef void segment_seal_all(Store* s) noexcept nogil

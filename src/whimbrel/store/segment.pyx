@@ -12,8 +12,8 @@ from whimbrel.base.atomic cimport (
 )
 from whimbrel.store.layout cimport (
     CELLS, Cell, END_OPEN, GROUP_BYTES, LINE_BYTES, PROCESSES_MAX, Process, QUEUES, Region, SEGMENT_CHAINED,
-    SEGMENT_CLAIMED, SEGMENT_FREE, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, SEGMENT_UNUSED, Segment,
-    SegmentList, Store, TTL_CLASSES, groups_grown, segment_of,
+    SEGMENT_CLAIMED, SEGMENT_FREE, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_RETIRING, SEGMENT_SEALED, SEGMENT_UNUSED,
+    Segment, SegmentList, Store, TORN_FOUND, TORN_NOT, TTL_CLASSES, groups_grown, segment_of,
 )
 from whimbrel.store.process cimport lock_word, unlock_word, whimbrel_thread_number
 
@@ -132,10 +132,25 @@ cdef uint32_t retire_one(Store* s, uint64_t allowed) noexcept nogil:
     if r.segments_used > allowed and r.segments_free > URGENT_SEGMENTS:
         number = <uint32_t> r.free_list
         r.free_list = s.segments[number].next
-        s.segments[number].state = SEGMENT_CLAIMED
+        s.segments[number].state = SEGMENT_RETIRING
+        store_relaxed64(&r.retiring, number)
         r.segments_free -= 1
     unlock_word(&r.segment_lock)
     return number
+
+
+cdef void give_back(Store* s, uint32_t number) noexcept nogil:
+    cdef Region* r = s.r
+    if s.segments[number].state == SEGMENT_RETIRING:
+        madvise(s.heap + (<uint64_t> number << s.segment_shift), s.segment_bytes, MADV_REMOVE)
+    lock_word(s, &r.segment_lock)
+    if s.segments[number].state == SEGMENT_RETIRING:
+        s.segments[number].state = SEGMENT_UNUSED
+        s.segments[number].next = <uint32_t> r.retired_list
+        r.retired_list = number
+        r.segments_used -= 1
+    store_relaxed64(&r.retiring, 0)
+    unlock_word(&r.segment_lock)
 
 
 cdef bint segments_retire(Store* s, uint64_t table_bytes) noexcept nogil:
@@ -149,25 +164,20 @@ cdef bint segments_retire(Store* s, uint64_t table_bytes) noexcept nogil:
     if allowed < SEGMENTS_LEFT_MIN:
         return False
     while load_relaxed64(&r.segments_used) > allowed:
-        number = retire_one(s, allowed)
+        number = <uint32_t> load_relaxed64(&r.retiring)     # of a grower that died
+        if number == 0:
+            number = retire_one(s, allowed)
         if number == 0:
             store_relaxed64(&r.growth_deficit, load_relaxed64(&r.segments_used) - allowed)
             return False
-        madvise(s.heap + (<uint64_t> number << s.segment_shift), s.segment_bytes, MADV_REMOVE)
-        lock_word(s, &r.segment_lock)
-        s.segments[number].state = SEGMENT_UNUSED
-        s.segments[number].next = <uint32_t> r.retired_list
-        r.retired_list = number
-        r.segments_used -= 1
-        unlock_word(&r.segment_lock)
+        give_back(s, number)
     store_relaxed64(&r.growth_deficit, 0)
     return True
 
 
 cdef void prepare(Store* s, uint32_t number, int64_t now_ms) noexcept nogil:
     cdef Segment* g = s.segments + number
-    store_relaxed64(&g.sequence, s.r.next_sequence)
-    s.r.next_sequence += 1
+    store_relaxed64(&g.sequence, fetch_add64(&s.r.next_sequence, 1))
     g.live = 0
     g.max_expire_ms = 0
     g.base_s = <uint32_t> (now_ms // 1000)
@@ -178,10 +188,8 @@ cdef void prepare(Store* s, uint32_t number, int64_t now_ms) noexcept nogil:
     store_release64(&g.write, 0)
 
 
-cdef void segment_free(Store* s, uint32_t number) noexcept nogil:
-    """Give back a segment (or a chain) no slot points at and no cell names."""
+cdef void free_locked(Store* s, uint32_t number) noexcept nogil:
     cdef uint32_t chained, n = number
-    lock_word(s, &s.r.segment_lock)
     list_remove(s, number)
     while n:
         chained = s.segments[n].chain
@@ -191,6 +199,21 @@ cdef void segment_free(Store* s, uint32_t number) noexcept nogil:
         s.r.free_list = n
         s.r.segments_free += 1
         n = chained
+
+
+cdef void segment_free(Store* s, uint32_t number) noexcept nogil:
+    """Give back a segment no slot points at and no cell names."""
+    lock_word(s, &s.r.segment_lock)
+    free_locked(s, number)
+    unlock_word(&s.r.segment_lock)
+
+
+cdef void segment_free_large(Store* s, uint32_t number, uint64_t sequence) noexcept nogil:
+    """Give back the chain of a large item whose slot is gone.  Whoever cleared the slot does so, but also the
+    evictor on finding such a chain; the second to come sees that it is another by now, or none."""
+    lock_word(s, &s.r.segment_lock)
+    if s.segments[number].state == SEGMENT_LARGE and s.segments[number].sequence == sequence:
+        free_locked(s, number)
     unlock_word(&s.r.segment_lock)
 
 
@@ -200,6 +223,116 @@ cdef void segment_move_to(Store* s, uint32_t number, int queue) noexcept nogil:
     list_remove(s, number)
     list_append(s, number, queue)
     unlock_word(&s.r.segment_lock)
+
+
+# -- all lists anew, after their changer died; under segment_lock --
+
+cdef uint32_t merge_lists(Store* s, uint32_t a, uint32_t b) noexcept nogil:
+    """Two lists in the order of their sequences into one."""
+    cdef uint32_t first = 0, taken
+    cdef uint32_t* tail = &first
+    while a and b:
+        taken = a if s.segments[a].sequence < s.segments[b].sequence else b
+        if taken == a:
+            a = s.segments[a].next
+        else:
+            b = s.segments[b].next
+        tail[0] = taken
+        tail = &s.segments[taken].next
+    tail[0] = a if a else b
+    return first
+
+
+cdef uint32_t listed_by_age(Store* s, int queue) noexcept nogil:
+    """The segments of a queue, linked from old to young: a merge sort with a list for every power of two."""
+    cdef uint32_t sorted_lists[32]
+    cdef uint32_t one
+    cdef uint64_t i
+    cdef int k
+    cdef Segment* g
+    for k in range(32):
+        sorted_lists[k] = 0
+    for i in range(1, s.r.segments_bump):
+        g = s.segments + i
+        if g.queue != queue or not (
+                g.state == SEGMENT_OPEN or g.state == SEGMENT_SEALED or g.state == SEGMENT_LARGE):
+            continue
+        g.next = 0
+        one = <uint32_t> i
+        k = 0
+        while sorted_lists[k]:
+            one = merge_lists(s, sorted_lists[k], one)
+            sorted_lists[k] = 0
+            k += 1
+        sorted_lists[k] = one
+    one = 0
+    for k in range(32):
+        one = merge_lists(s, sorted_lists[k], one)
+    return one
+
+
+cdef void settle_states(Store* s) noexcept nogil:
+    """What was between two states is in one again: a chain belongs to a large item or is free, and a segment
+    is open only if appends find it."""
+    cdef uint64_t i, spans
+    cdef uint32_t number
+    cdef Segment* g
+    for i in range(1, s.r.segments_bump):
+        if s.segments[i].state == SEGMENT_CHAINED:
+            s.segments[i].prev = 0
+    for i in range(1, s.r.segments_bump):
+        if s.segments[i].state != SEGMENT_LARGE:
+            continue
+        number = s.segments[i].chain
+        spans = 1
+        while number and s.segments[number].state == SEGMENT_CHAINED:
+            s.segments[number].prev = <uint32_t> i
+            number = s.segments[number].chain
+            spans += 1
+        s.segments[i].spans = <uint32_t> spans
+    for i in range(1, s.r.segments_bump):
+        g = s.segments + i
+        if g.state == SEGMENT_CLAIMED or (g.state == SEGMENT_CHAINED and g.prev == 0):
+            g.state = SEGMENT_FREE
+        elif g.state == SEGMENT_OPEN and (s.r.open[g.queue * TTL_CLASSES + g.ttl_class] != i
+                                          or g.sequence <= s.r.flush_sequence):
+            unopen(s, <uint32_t> i)
+        if g.state == SEGMENT_SEALED and load_acquire32(&g.end) == END_OPEN:
+            g.torn = TORN_FOUND
+
+
+cdef void segments_rebuild(Store* s) noexcept nogil:
+    cdef Region* r = s.r
+    cdef uint64_t i, used = 0, free_segments = 0
+    cdef uint32_t number, following
+    cdef int queue
+    cdef Segment* g
+    settle_states(s)
+    for queue in range(QUEUES):
+        number = listed_by_age(s, queue)
+        r.lists[queue].head = r.lists[queue].tail = 0
+        r.lists[queue].count = 0
+        while number:
+            following = s.segments[number].next
+            list_append(s, number, queue)
+            number = following
+    r.free_list = 0
+    r.retired_list = 0
+    for i in range(r.segments_bump - 1, 0, -1):
+        g = s.segments + i
+        if g.state == SEGMENT_UNUSED:
+            g.next = <uint32_t> r.retired_list
+            r.retired_list = i
+            continue
+        used += 1
+        if g.state == SEGMENT_FREE:
+            free_segments += 1
+            g.chain = 0
+            g.next = <uint32_t> r.free_list
+            r.free_list = i
+    store_relaxed64(&r.segments_used, used)
+    store_relaxed64(&r.segments_free, free_segments)
+    store_release64(&r.sweep_wanted, 1)
 
 
 # -- sealing --
@@ -244,12 +377,17 @@ cdef void segment_seal_all(Store* s) noexcept nogil:
 
 
 cdef bint segment_quiet(Store* s, uint32_t number) noexcept nogil:
-    """Whether a sealed segment can be walked: its end is known and nobody is writing in it."""
+    """Whether a sealed segment can be walked: its end is known, and nobody is writing in it or died so."""
+    if load_acquire32(&s.segments[number].end) == END_OPEN:
+        return False
+    return segment_unnamed(s, number) and s.segments[number].torn == TORN_NOT
+
+
+cdef bint segment_unnamed(Store* s, uint64_t number) noexcept nogil:
+    """Whether no cell names it."""
     cdef int i, j
     cdef Process* p
     fence_seq()
-    if load_acquire32(&s.segments[number].end) == END_OPEN:
-        return False
     for i in range(1, PROCESSES_MAX + 1):
         p = &s.r.processes[i]
         if load_relaxed64(&p.pid) == 0:

@@ -14,7 +14,7 @@ from whimbrel.base.buffer cimport Writer, put_byte, put_bytes, writer_room
 from whimbrel.base.clock cimport precise_ns
 from whimbrel.base.hash cimport hash_bytes
 from whimbrel.base.slice cimport Slice, slice_of
-from whimbrel.store.evict cimport dispose, evict_pressure, evict_slice
+from whimbrel.store.evict cimport chain_sequence, dispose, evict_pressure, evict_slice
 from whimbrel.store.growth cimport growth_step, growth_wanted
 from whimbrel.store.item cimport (
     ITEM_CAS, ITEM_CHAINED, ITEM_EXPIRES, ITEM_FLAGS, ITEM_STALE, ITEM_WON, Item, item_bytes, item_decode,
@@ -27,11 +27,11 @@ from whimbrel.store.layout cimport (
     live_items, mul_high, segment_of, slot_freq, slot_location, slot_make,
 )
 from whimbrel.store.policy cimport policy_of
-from whimbrel.store.process cimport process_join, process_wait
+from whimbrel.store.process cimport process_wait
 from whimbrel.store.recover cimport verify
-from whimbrel.store.region cimport region_close, region_create, region_open
+from whimbrel.store.region cimport region_close, region_create, region_join, region_open
 from whimbrel.store.segment cimport (
-    Place, cell_release, live_add, segment_cancel, segment_free, segment_large, segment_reserve, segment_seal_all,
+    Place, cell_release, live_add, segment_cancel, segment_free_large, segment_large, segment_reserve, segment_seal_all,
 )
 from whimbrel.store.table cimport (
     GROUP_SLOTS_MAX, group_clear, group_find, group_insert, group_least_used, group_lock_of, group_of,
@@ -274,9 +274,10 @@ cdef void append_write(const Store* s, Append* a, const Put* put) noexcept nogil
 
 
 cdef void append_cancel(Store* s, Append* a) noexcept nogil:
+    cdef uint64_t sequence = segment_of(s, a.place.location).sequence
     if a.large:
         cell_release(&a.place)
-        segment_free(s, <uint32_t> (a.place.location >> s.segment_shift))
+        segment_free_large(s, <uint32_t> (a.place.location >> s.segment_shift), sequence)
     else:
         segment_cancel(s, &a.place, a.size)
 
@@ -364,16 +365,18 @@ cdef void make_room(Store* s, uint64_t* group, uint64_t* header) noexcept nogil:
     """Every slot of the group and its chain is taken: the least used item goes."""
     cdef uint64_t* at = group_least_used(s, group, header[0])
     cdef Item it
+    cdef uint64_t sequence
     fetch_add_relaxed64(&s.r.counters.table_full_evictions, 1)
     if item_decode(s, slot_location(at[0]), &it):
+        sequence = chain_sequence(s, &it)
         group_clear(s, group, header, at)
-        dispose(s, it.location, item_bytes(&it), (it.bits & ITEM_CHAINED) != 0)
+        dispose(s, it.location, item_bytes(&it), sequence)
 
 
 cdef Outcome publish(Store* s, Append* a, const Put* put, int64_t now_ms, bint given, uint64_t* cas) noexcept nogil:
     """With the bytes written: make them the key's item, if it is still as expected.  `cas` in: the token
     wanted by the last attempt; out: the token, or the one to try again with."""
-    cdef uint64_t header, slot
+    cdef uint64_t header, slot, sequence = 0
     cdef uint64_t* group = group_lock_of(s, put.hash, &header)
     cdef Item old
     cdef uint64_t* at = group_find(s, group, header, put.key, put.hash, &old)
@@ -387,6 +390,7 @@ cdef Outcome publish(Store* s, Append* a, const Put* put, int64_t now_ms, bint g
     slot = make_slot(s, a, put.hash, at, given or cas[0] != 0, put.base != NULL, now_ms)
     live_add(s, a.place.location, a.size)
     if at != NULL:
+        sequence = chain_sequence(s, &old)
         store_release64(at, slot)
     else:
         while not group_insert(s, group, &header, slot):
@@ -397,7 +401,7 @@ cdef Outcome publish(Store* s, Append* a, const Put* put, int64_t now_ms, bint g
     a.place.cell.writes += 1
     cell_release(&a.place)
     if at != NULL:
-        dispose(s, old.location, item_bytes(&old), (old.bits & ITEM_CHAINED) != 0)
+        dispose(s, old.location, item_bytes(&old), sequence)
     return PUBLISHED
 
 
@@ -458,6 +462,7 @@ cdef StoreStatus store_remove(Store* s, Slice key, uint64_t hash, uint64_t expec
     cdef Item it
     cdef uint64_t* at = group_find(s, group, header, key, hash, &it)
     cdef bint live
+    cdef uint64_t sequence
     if at == NULL:
         group_unlock_unchanged(group, header)
         return STORE_MISS
@@ -465,9 +470,10 @@ cdef StoreStatus store_remove(Store* s, Slice key, uint64_t hash, uint64_t expec
     if live and not as_expected(s, expect, at, &it, now_ms):
         group_unlock_unchanged(group, header)
         return STORE_CHANGED
+    sequence = chain_sequence(s, &it)
     group_clear(s, group, &header, at)
     group_unlock(group, header)
-    dispose(s, it.location, item_bytes(&it), (it.bits & ITEM_CHAINED) != 0)
+    dispose(s, it.location, item_bytes(&it), sequence)
     return STORE_OK if live else STORE_MISS
 
 
@@ -676,7 +682,7 @@ cdef class StoreHandle:
 
     def join(self):
         """Use the region as a process of its own; forked children do so by themselves."""
-        process_join(self.mapped())
+        region_join(self.mapped())
 
     def close(self):
         """Unmap the region.  Nothing may use `ptr` from here on."""
