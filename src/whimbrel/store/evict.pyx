@@ -28,7 +28,7 @@ from whimbrel.store.segment cimport (
     segment_reserve, segment_seal, segments_spare,
 )
 from whimbrel.store.table cimport (
-    group_clear, group_find_location, group_lock_of, group_of, group_unlock, group_unlock_unchanged,
+    group_clear, group_find_place, group_lock_of, group_of, group_unlock, group_unlock_unchanged,
 )
 
 cdef enum:                          # Evictor.reason
@@ -156,7 +156,7 @@ cdef bint take_out(Store* s, const Item* it, uint64_t hash, int64_t now_ms) noex
     """Returns whether its slot was there."""
     cdef uint64_t header
     cdef uint64_t* group = group_lock_of(s, hash, &header)
-    cdef uint64_t* at = group_find_location(s, group, header, it.location)
+    cdef uint64_t* at = group_find_place(s, group, header, hash, it.location)
     cdef int queue = segment_of(s, it.location).queue
     if at == NULL:
         group_unlock_unchanged(group, header)
@@ -203,7 +203,7 @@ cdef bint relocate(Store* s, const Item* it, uint64_t hash, uint64_t slot, int v
         return False
     copy_item(s, it, token, &place)
     group = group_lock_of(s, hash, &header)
-    at = group_find_location(s, group, header, it.location)
+    at = group_find_place(s, group, header, hash, it.location)
     if at == NULL or ((at[0] & TOKEN_BIT) != 0) != token:
         group_unlock_unchanged(group, header)
         segment_cancel(s, &place, size)
@@ -223,13 +223,13 @@ cdef uint64_t find_slot(Store* s, uint64_t hash, uint64_t location) noexcept nog
     cdef uint64_t* at
     header = load_acquire64(group)
     if header & OWNER_MASK == 0:
-        at = group_find_location(s, group, header, location)
+        at = group_find_place(s, group, header, hash, location)
         slot = load_relaxed64(at) if at != NULL else 0
         fence_acquire()
         if load_relaxed64(group) == header and group_of(s, hash) == group:
             return slot if slot_location(slot) == location else 0
     group = group_lock_of(s, hash, &header)
-    at = group_find_location(s, group, header, location)
+    at = group_find_place(s, group, header, hash, location)
     slot = load_relaxed64(at) if at != NULL else 0
     group_unlock_unchanged(group, header)
     return slot
@@ -285,7 +285,7 @@ cdef void reap_large(Store* s, int64_t now_ms) noexcept nogil:
     if item_decode(s, location, &it) and it.bits & ITEM_CHAINED:
         hash = hash_bytes(item_key(&it), it.key_len, s.seed)
         group = group_lock_of(s, hash, &header)
-        at = group_find_location(s, group, header, location)
+        at = group_find_place(s, group, header, hash, location)
         if at == NULL or not item_decode(s, location, &it) or not it.bits & ITEM_CHAINED:
             group_unlock_unchanged(group, header)
         elif large_stays(s, at, &it, now_ms):

@@ -11,7 +11,7 @@
 # only where the CAS token cannot be the item's own place.
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcpy
 from whimbrel.base.slice cimport Slice
 from whimbrel.store.layout cimport Segment, Store, segment_of
 
@@ -69,16 +69,9 @@ cdef inline uint32_t item_encode(uint8_t* at, const Item* it) noexcept nogil:
     return n
 
 
-cdef inline bint item_decode(const Store* s, uint64_t location, Item* it) noexcept nogil:
-    """Whether there can be an item at `location`.  Its bytes may be anything: they are checked to lie within
-    the segment (or the chain), never trusted."""
-    cdef const uint8_t* at = s.heap + location
-    cdef uint64_t room = s.segment_bytes - (location & s.segment_mask)
-    cdef uint64_t header
+cdef inline void item_fields(const uint8_t* at, uint64_t location, uint64_t header, Item* it) noexcept nogil:
+    """Everything a header says; its optional fields must lie in readable memory."""
     cdef uint32_t low, n = ITEM_HEADER_BYTES
-    if room < ITEM_HEADER_BYTES_MAX + 1:
-        return item_decode_short(s, location, it)
-    memcpy(&header, at, 8)
     it.at = at
     it.location = location
     it.value_len = <uint32_t> (header & 0xfffffff)
@@ -99,49 +92,70 @@ cdef inline bint item_decode(const Store* s, uint64_t location, Item* it) noexce
             memcpy(&it.cas, at + n, 8)
             n += 8
     it.header_len = n
+
+
+cdef inline bint item_fits(const Store* s, const Item* it, uint64_t room) noexcept nogil:
     if item_bytes(it) <= room:
         return True
-    return (it.bits & ITEM_CHAINED) != 0 and n + it.key_len <= room and (location & s.segment_mask) == 0
+    return ((it.bits & ITEM_CHAINED) != 0 and it.header_len + it.key_len <= room
+            and (it.location & s.segment_mask) == 0)
 
 
-cdef inline bint item_decode_short(const Store* s, uint64_t location, Item* it) noexcept nogil:
-    """The last few bytes of a segment: the header alone may end there."""
+cdef inline bint item_decode(const Store* s, uint64_t location, Item* it) noexcept nogil:
+    """Whether there can be an item at `location`.  Its bytes may be anything: they are checked to lie within
+    the segment (or the chain), never trusted.  (The header may be read beyond the segment's last byte, where there
+    is another segment or the page behind the heap: the item does not fit then.)"""
     cdef const uint8_t* at = s.heap + location
     cdef uint64_t room = s.segment_bytes - (location & s.segment_mask)
     cdef uint64_t header
-    cdef uint32_t low, n = ITEM_HEADER_BYTES
-    if room < ITEM_HEADER_BYTES:
-        return False
     memcpy(&header, at, 8)
-    it.at = at
-    it.location = location
-    it.value_len = <uint32_t> (header & 0xfffffff)
-    it.key_len = <uint32_t> (header >> 28) & 0xfff
-    it.bits = <uint32_t> (header >> 40) & 0xff
-    it.header_len = item_header_len(it.bits)
-    it.expire_ms = 0
-    it.flags = 0
-    it.cas = 0
-    if item_bytes(it) > room:
+    item_fields(at, location, header, it)
+    return item_fits(s, it, room)
+
+
+cdef inline bint item_matches(const Store* s, uint64_t location, Slice key, Item* it) noexcept nogil:
+    """Whether the item at `location` has this key; then it is decoded."""
+    cdef const uint8_t* at = s.heap + location
+    cdef uint64_t room = s.segment_bytes - (location & s.segment_mask)
+    cdef uint64_t header
+    memcpy(&header, at, 8)
+    if ((header >> 28) & 0xfff) != key.len:
         return False
-    if it.bits & ITEM_EXPIRES:
-        memcpy(&low, at + n, 4)
-        it.expire_ms = <int64_t> ((header >> 48) << 32 | low)
-        n += 4
-    if it.bits & ITEM_FLAGS:
-        memcpy(&it.flags, at + n, 4)
-        n += 4
-    if it.bits & ITEM_CAS:
-        memcpy(&it.cas, at + n, 8)
+    item_fields(at, location, header, it)
+    return item_fits(s, it, room) and same_bytes(at + it.header_len, key.ptr, key.len)
+
+
+cdef inline bint same_bytes(const uint8_t* a, const uint8_t* b, size_t n) noexcept nogil:
+    """memcmp for keys: short, mostly equal, and not worth a call."""
+    cdef uint64_t x, y
+    cdef uint32_t u, v
+    while n >= 8:
+        memcpy(&x, a, 8)
+        memcpy(&y, b, 8)
+        if x != y:
+            return False
+        a += 8
+        b += 8
+        n -= 8
+    if n >= 4:
+        memcpy(&u, a, 4)
+        memcpy(&v, b, 4)
+        if u != v:
+            return False
+        a += 4
+        b += 4
+        n -= 4
+    while n > 0:
+        if a[0] != b[0]:
+            return False
+        a += 1
+        b += 1
+        n -= 1
     return True
 
 
 cdef inline const uint8_t* item_key(const Item* it) noexcept nogil:
     return it.at + it.header_len
-
-
-cdef inline bint item_is(const Item* it, Slice key) noexcept nogil:
-    return it.key_len == key.len and memcmp(it.at + it.header_len, key.ptr, key.len) == 0
 
 
 cdef inline bint item_live(const Store* s, const Item* it, int64_t now_ms) noexcept nogil:

@@ -37,9 +37,11 @@ cdef extern from *:
     #ifndef WHIMBREL_MUL_HIGH
     #define WHIMBREL_MUL_HIGH
     static inline uint64_t mul_high(uint64_t a, uint64_t b) { return (uint64_t) (((unsigned __int128) a * b) >> 64); }
+    static inline int highest_bit(uint64_t a) { return 63 - __builtin_clzll(a); }  /* not of 0 */
     #endif
     """
     uint64_t mul_high(uint64_t a, uint64_t b) noexcept nogil
+    int highest_bit(uint64_t a) noexcept nogil
 
 
 cdef enum:
@@ -267,14 +269,11 @@ cdef inline uint64_t slot_make(uint64_t location, uint64_t hash, uint64_t touch)
 
 
 cdef inline uint64_t access_encode(uint64_t seconds) noexcept nogil:
-    cdef uint64_t exponent = 0
-    while seconds >= 32:
-        seconds >>= 1
-        exponent += 1
+    cdef uint64_t exponent
     if seconds < 16:
         return seconds
-    exponent += 1
-    return exponent << 4 | (seconds - 16) if exponent < 32 else ACCESS_MASK
+    exponent = highest_bit(seconds) - 3
+    return exponent << 4 | ((seconds >> (exponent - 1)) & 15) if exponent < 32 else ACCESS_MASK
 
 
 cdef inline uint64_t access_decode(uint64_t code) noexcept nogil:

@@ -59,7 +59,7 @@ cdef bint ghost_known(Store* s, uint64_t hash) noexcept nogil:
 
 
 cdef void ghost_remember(Store* s, uint64_t hash) noexcept nogil:
-    """In place of the oldest of its line."""
+    """In place of the oldest of its line, or of the first that is forgotten anyhow."""
     cdef uint16_t* line = ghost_line(s, hash)
     cdef uint64_t now = ghost_now(s), oldest = 0, age
     cdef int i, at = 0
@@ -68,6 +68,8 @@ cdef void ghost_remember(Store* s, uint64_t hash) noexcept nogil:
         if age > oldest:
             oldest = age
             at = i
+            if age >= GHOST_WINDOW:
+                break
     line[at] = <uint16_t> (ghost_mark(hash) << 5 | now)
 
 

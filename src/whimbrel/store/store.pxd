@@ -22,9 +22,16 @@
 # 0 is never.  An item is served while now_ms < expire_ms and not at or after it.
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+from whimbrel.base.atomic cimport fence_acquire, fetch_add_relaxed64, load_relaxed64, prefetch
 from whimbrel.base.buffer cimport Writer
+from whimbrel.base.clock cimport precise_ns
+from whimbrel.base.hash cimport hash_bytes
 from whimbrel.base.slice cimport Slice
-from whimbrel.store.layout cimport Store     # one per process and region; its fields are the store's own
+from whimbrel.store.layout cimport (    # Store: one per process and region; its fields are the store's own
+    LINE_WORDS, Store, hash_home, hash_tag, slot_location, slot_tag,
+)
+from whimbrel.store.table cimport group_of
 
 
 cdef enum:
@@ -90,16 +97,12 @@ cdef struct StoreStats:
     uint64_t read_retries, lock_waits, table_grows, table_full_evictions, no_memory
 
 
-cdef uint64_t store_hash(const Store* s, Slice key) noexcept nogil
-cdef int64_t store_now_ms(const Store* s) noexcept nogil
 cdef size_t store_max_item(const Store* s) noexcept nogil          # largest value_len + key_len accepted
 
 cdef StoreStatus store_read(Store* s, Slice key, uint64_t hash, int64_t now_ms, View* v) noexcept nogil
-cdef bint store_validate(Store* s, const View* v) noexcept nogil
-cdef void view_copy(const Store* s, const View* v, size_t offset, size_t n, uint8_t* dest) noexcept nogil
+cdef void view_copy_chained(const Store* s, const View* v, size_t offset, size_t n, uint8_t* dest) noexcept nogil
 cdef void store_hit(Store* s, const View* v, int64_t now_ms) noexcept nogil
 cdef void store_token_given(Store* s, const View* v) noexcept nogil  # before validate, if v.cas leaves here
-cdef void store_prefetch(const Store* s, uint64_t hash) noexcept nogil
 
 cdef StoreStatus store_put(Store* s, const Put* put, int64_t now_ms, uint64_t* cas_out) noexcept nogil
 cdef StoreStatus store_remove(Store* s, Slice key, uint64_t hash, uint64_t expect, int64_t now_ms) noexcept nogil
@@ -115,6 +118,50 @@ cdef bint store_maintain(Store* s, int64_t now_ms, int steps) noexcept nogil
 cdef size_t store_scan(Store* s, uint64_t* cursor, int64_t now_ms, Writer* keys) noexcept nogil
 cdef bint store_random_key(Store* s, uint64_t random, int64_t now_ms, Writer* key) noexcept nogil
 cdef void store_stats(Store* s, StoreStats* stats) noexcept nogil
+
+
+# -- in the caller's own code, because they are short and every request runs through them --
+
+cdef inline uint64_t store_hash(const Store* s, Slice key) noexcept nogil:
+    return hash_bytes(key.ptr, key.len, s.seed)
+
+
+cdef inline int64_t store_now_ms(const Store* s) noexcept nogil:
+    return precise_ns() // 1000000 + s.clock_offset_ms
+
+
+cdef inline void store_prefetch(const Store* s, uint64_t hash) noexcept nogil:
+    """Of several requests that are there: first this for each ..."""
+    cdef uint64_t* group = group_of(s, hash)
+    prefetch(group)
+    prefetch(group + LINE_WORDS * hash_home(hash))
+
+
+cdef inline void store_prefetch_item(const Store* s, uint64_t hash) noexcept nogil:
+    """... then this for each: by now the table's lines are here, and the items behind them can be fetched."""
+    cdef uint64_t* line = group_of(s, hash) + LINE_WORDS * hash_home(hash)
+    cdef uint64_t slot
+    cdef int i
+    for i in range(LINE_WORDS):
+        slot = load_relaxed64(line + i)
+        if slot_tag(slot) == hash_tag(hash):
+            prefetch(s.heap + slot_location(slot))
+
+
+cdef inline bint store_validate(Store* s, const View* v) noexcept nogil:
+    fence_acquire()
+    if load_relaxed64(v.group) == v.group_header:
+        return True
+    fetch_add_relaxed64(&s.r.counters.read_retries, 1)
+    return False
+
+
+cdef inline void view_copy(const Store* s, const View* v, size_t offset, size_t n, uint8_t* dest) noexcept nogil:
+    """Any part of the value.  A view that has become false gives bytes without meaning, never a fault."""
+    if v.value != NULL:
+        memcpy(dest, v.value + offset, n)
+    else:
+        view_copy_chained(s, v, offset, n, dest)
 
 
 cdef class StoreHandle:

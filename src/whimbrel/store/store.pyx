@@ -7,24 +7,23 @@ from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 from whimbrel.base.atomic cimport (
-    cas64, fence_acquire, fetch_add64, fetch_add_relaxed64, load_acquire64, load_relaxed64, prefetch,
-    store_relaxed64, store_release64,
+    cas64, fence_acquire, fetch_add64, fetch_add_relaxed64, load_acquire64, load_relaxed64, store_relaxed64,
+    store_release64,
 )
 from whimbrel.base.buffer cimport Writer, put_byte, put_bytes, writer_room
-from whimbrel.base.clock cimport precise_ns
 from whimbrel.base.hash cimport hash_bytes
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.store.evict cimport chain_sequence, dispose, evict_pressure, evict_slice
 from whimbrel.store.growth cimport growth_step, growth_wanted
 from whimbrel.store.item cimport (
-    ITEM_CAS, ITEM_CHAINED, ITEM_EXPIRES, ITEM_FLAGS, ITEM_STALE, ITEM_WON, Item, item_bytes, item_decode,
-    item_encode, item_header_len, item_key, item_live,
+    ITEM_CAS, ITEM_CHAINED, ITEM_EXPIRES, ITEM_FLAGS, ITEM_HEADER_BYTES, ITEM_STALE, ITEM_WON, Item, item_bytes,
+    item_decode, item_encode, item_fields, item_header_len, item_key, item_live, same_bytes,
 )
 from whimbrel.store.layout cimport (
-    ACCESS_MASK, CELLS, FETCHED_BIT, FREQ_MAX, FREQ_SHIFT, GROUP_BYTES, LINE_BYTES, OFFSET_BITS, OWNER_MASK,
-    PROCESSES_MAX, QUEUE_MAIN, QUEUE_SMALL, Region, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, Segment,
-    TOKEN_BIT, TOUCH_MASK, access_decode, access_encode, groups_grown, hash_home, identity_of, live_bytes,
-    live_items, mul_high, segment_of, slot_freq, slot_location, slot_make,
+    ACCESS_MASK, CELLS, FETCHED_BIT, FREQ_MAX, FREQ_SHIFT, GROUP_BYTES, LINE_BYTES, LINE_WORDS, OFFSET_BITS,
+    OWNER_MASK, PROCESSES_MAX, QUEUE_MAIN, QUEUE_SMALL, Region, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED,
+    SPILL_SHIFT, Segment, TAG_SHIFT, TOKEN_BIT, TOUCH_MASK, access_decode, access_encode, groups_grown, hash_home,
+    hash_tag, identity_of, live_bytes, live_items, mul_high, segment_of, slot_freq, slot_location, slot_make,
 )
 from whimbrel.store.policy cimport policy_of
 from whimbrel.store.process cimport process_wait
@@ -34,8 +33,8 @@ from whimbrel.store.segment cimport (
     Place, cell_release, live_add, segment_cancel, segment_free_large, segment_large, segment_reserve, segment_seal_all,
 )
 from whimbrel.store.table cimport (
-    GROUP_SLOTS_MAX, group_clear, group_find, group_insert, group_least_used, group_lock_of, group_of,
-    group_slots, group_unlock, group_unlock_unchanged,
+    GROUP_SLOTS_MAX, TAG_IN_SLOT, group_clear, group_find, group_insert, group_least_used, group_lock_of, group_of,
+    group_slots, group_unlock, group_unlock_unchanged, location_valid,
 )
 
 cdef enum:
@@ -50,22 +49,8 @@ cdef enum:
     MAINTAIN_HEADERS_MIN = 256      # segment headers looked at for expiry by one call of store_maintain
 
 
-cdef uint64_t store_hash(const Store* s, Slice key) noexcept nogil:
-    return hash_bytes(key.ptr, key.len, s.seed)
-
-
-cdef int64_t store_now_ms(const Store* s) noexcept nogil:
-    return precise_ns() // 1000000 + s.clock_offset_ms
-
-
 cdef size_t store_max_item(const Store* s) noexcept nogil:
     return s.max_item
-
-
-cdef void store_prefetch(const Store* s, uint64_t hash) noexcept nogil:
-    cdef uint64_t* group = group_of(s, hash)
-    prefetch(group)
-    prefetch(group + 8 * hash_home(hash))
 
 
 # -- reading --
@@ -73,7 +58,7 @@ cdef void store_prefetch(const Store* s, uint64_t hash) noexcept nogil:
 cdef inline void fill_view(Store* s, const Item* it, uint64_t* at, uint64_t* group, uint64_t header, uint64_t hash,
                            int64_t now_ms, View* v) noexcept nogil:
     cdef const Segment* g = segment_of(s, it.location)
-    cdef int64_t idle = now_ms // 1000 - <int64_t> g.base_s - <int64_t> access_decode(it.slot & ACCESS_MASK)
+    cdef int64_t idle = <int64_t> (<uint64_t> now_ms // 1000 - g.base_s - access_decode(it.slot & ACCESS_MASK))
     v.value = NULL
     if not it.bits & ITEM_CHAINED:
         v.value = it.at + it.header_len + it.key_len
@@ -95,7 +80,88 @@ cdef inline void fill_view(Store* s, const Item* it, uint64_t* at, uint64_t* gro
     v.item_at = it.location
 
 
+cdef const uint8_t* view_fields(const uint8_t* at, uint64_t header, View* v) noexcept nogil:
+    """The header's optional fields; returns where the key begins."""
+    cdef Item it
+    item_fields(at, 0, header, &it)
+    v.flags = it.flags
+    v.expire_ms = it.expire_ms
+    v.cas = it.cas
+    return at + it.header_len
+
+
+cdef inline bint view_item(Store* s, uint64_t slot, Slice key, int64_t now_ms, View* v) noexcept nogil:
+    """Whether the item behind the slot has this key; then the view tells of it, and else has no meaning."""
+    cdef uint64_t location = slot_location(slot), header, bits
+    cdef const uint8_t* at = s.heap + location
+    cdef const uint8_t* last = at + (s.segment_bytes - (location & s.segment_mask))
+    cdef const Segment* g = segment_of(s, location)
+    cdef int64_t idle
+    if not location_valid(s, location):
+        return False
+    memcpy(&header, at, 8)
+    if ((header >> 28) & STORE_MAX_KEY) != key.len:
+        return False
+    bits = header >> 40
+    v.flags = 0
+    v.expire_ms = 0
+    v.cas = identity_of(s, g, location)
+    v.version = v.cas
+    v.value_len = header & STORE_MAX_VALUE
+    at += ITEM_HEADER_BYTES
+    if bits & (ITEM_EXPIRES | ITEM_FLAGS | ITEM_CAS | ITEM_CHAINED):
+        at = view_fields(at - ITEM_HEADER_BYTES, header, v)
+        if not bits & ITEM_CAS:
+            v.cas = v.version
+    v.value = at + key.len
+    if v.value + v.value_len > last:
+        if not bits & ITEM_CHAINED or location & s.segment_mask or v.value > last:
+            return False
+        v.value = NULL
+    if not same_bytes(at, key.ptr, key.len):
+        return False
+    idle = <int64_t> (<uint64_t> now_ms // 1000 - g.base_s - access_decode(slot & ACCESS_MASK))
+    v.idle_s = <uint32_t> idle if idle > 0 else 0
+    v.freq = <uint8_t> slot_freq(slot)
+    v.fetched = (slot & FETCHED_BIT) != 0
+    v.stale = (bits & ITEM_STALE) != 0
+    v.won = (bits & ITEM_WON) != 0
+    v.item_at = location
+    return True
+
+
 cdef StoreStatus store_read(Store* s, Slice key, uint64_t hash, int64_t now_ms, View* v) noexcept nogil:
+    """The common case, with nothing decoded before its tag matches: an item in its home line, or a line that
+    nothing was spilled from.  The rest is read_slowly's."""
+    cdef uint64_t* group = group_of(s, hash)
+    cdef uint64_t header = load_acquire64(group), slot
+    cdef uint64_t* at = group + LINE_WORDS * hash_home(hash)
+    cdef uint64_t* end = at + LINE_WORDS
+    cdef uint64_t wanted = hash_tag(hash) << TAG_SHIFT
+    if header & OWNER_MASK:
+        return read_slowly(s, key, hash, now_ms, v)
+    if at == group:
+        at += 1
+    while at < end:
+        slot = load_acquire64(at)
+        if (slot ^ wanted) & TAG_IN_SLOT == 0 and view_item(s, slot, key, now_ms, v):
+            v.hash = hash
+            v.slot = slot
+            v.slot_at = at
+            v.group = group
+            v.group_header = header
+            if (v.expire_ms == 0 or now_ms < v.expire_ms) and v.version >> OFFSET_BITS > s.r.flush_sequence:
+                return STORE_OK
+            return read_slowly(s, key, hash, now_ms, v)
+        at += 1
+    fence_acquire()
+    if (header >> (SPILL_SHIFT + hash_home(hash))) & 1 or load_relaxed64(group) != header or group_of(s, hash) != group:
+        return read_slowly(s, key, hash, now_ms, v)
+    return STORE_MISS
+
+
+cdef StoreStatus read_slowly(Store* s, Slice key, uint64_t hash, int64_t now_ms, View* v) noexcept nogil:
+    """Wherever the item may be, whoever is writing."""
     cdef uint64_t* group
     cdef uint64_t* at
     cdef uint64_t header
@@ -132,21 +198,10 @@ cdef StoreStatus read_locked(Store* s, Slice key, uint64_t hash, int64_t now_ms,
     return status
 
 
-cdef bint store_validate(Store* s, const View* v) noexcept nogil:
-    fence_acquire()
-    if load_relaxed64(v.group) == v.group_header:
-        return True
-    fetch_add_relaxed64(&s.r.counters.read_retries, 1)
-    return False
-
-
-cdef void view_copy(const Store* s, const View* v, size_t offset, size_t n, uint8_t* dest) noexcept nogil:
-    """Any part of the value.  A view that has become false gives bytes without meaning, never a fault."""
+cdef void view_copy_chained(const Store* s, const View* v, size_t offset, size_t n, uint8_t* dest) noexcept nogil:
+    """Of a large item's value."""
     cdef Item it
     cdef uint64_t number, at, piece
-    if v.value != NULL:
-        memcpy(dest, v.value + offset, n)
-        return
     memset(dest, 0, n)
     if not item_decode(s, v.item_at, &it) or not it.bits & ITEM_CHAINED:
         return
@@ -184,7 +239,7 @@ cdef inline uint64_t freq_raised(Store* s, uint64_t slot) noexcept nogil:
 
 
 cdef inline uint64_t access_now(const Segment* g, int64_t now_ms) noexcept nogil:
-    cdef int64_t age = now_ms // 1000 - <int64_t> g.base_s
+    cdef int64_t age = <int64_t> (<uint64_t> now_ms // 1000 - g.base_s)
     return access_encode(<uint64_t> age if age > 0 else 0)
 
 
@@ -657,13 +712,16 @@ cdef class StoreHandle:
     """Owner of a mapped region.  Python-facing: creating, opening and closing; `ptr` is what data planes use."""
 
     @staticmethod
-    def create(heap_bytes, *, path=None, memfd=False, segment_bytes=0, max_item_bytes=MAX_ITEM_BYTES,
+    def create(heap_bytes, *, path=None, memfd=False, private=False, segment_bytes=0, max_item_bytes=MAX_ITEM_BYTES,
                eviction="s3fifo"):
-        """A new, empty region: anonymous shared memory, or a memfd, or the file at `path`."""
+        """A new, empty region: anonymous memory shared with forked children (or private to this process), or
+        a memfd, or the file at `path`."""
         cdef StoreHandle handle = StoreHandle.__new__(StoreHandle)
         if eviction not in POLICIES:
             raise ValueError(f"eviction={eviction!r} is not one of {', '.join(POLICIES)}")
-        handle.ptr = region_create(heap_bytes, path, memfd, segment_bytes, max_item_bytes, POLICIES.index(eviction))
+        if private and (memfd or path is not None):
+            raise ValueError("private memory has neither a path nor a memfd")
+        handle.ptr = region_create(heap_bytes, path, memfd, private, segment_bytes, max_item_bytes, POLICIES.index(eviction))
         HANDLES.add(handle)
         return handle
 

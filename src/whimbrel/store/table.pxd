@@ -9,7 +9,7 @@ from whimbrel.base.atomic cimport (
     cas64, fence_acquire, fence_release, load_acquire64, load_relaxed64, store_release64, store_relaxed64,
 )
 from whimbrel.base.slice cimport Slice
-from whimbrel.store.item cimport Item, item_decode, item_is
+from whimbrel.store.item cimport Item, item_matches
 from whimbrel.store.layout cimport (
     GROUP_WORDS, LINE_WORDS, OVERFLOW_LINES_MAX, OVERFLOW_MASK, OVERFLOW_SHIFT, OWNER_MASK, SPILL_SHIFT, Store,
     TAG_MASK, TAG_SHIFT, VERSION_SHIFT, group_at, group_index, hash_home, hash_tag, overflow_line, slot_location,
@@ -28,6 +28,7 @@ cdef uint64_t overflow_take(Store* s) noexcept nogil
 cdef void overflow_give(Store* s, uint64_t index) noexcept nogil
 
 cdef enum:
+    TAG_IN_SLOT = TAG_MASK << TAG_SHIFT
     GROUP_SLOTS_MAX = 59            # 31 and four overflow lines of 7
 
 
@@ -38,12 +39,12 @@ cdef inline bint location_valid(const Store* s, uint64_t location) noexcept nogi
 cdef inline uint64_t* line_find(Store* s, uint64_t* line, int first, Slice key, uint64_t tag,
                                 Item* it) noexcept nogil:
     cdef int i
-    cdef uint64_t slot
+    cdef uint64_t slot, wanted = tag << TAG_SHIFT
     for i in range(first, LINE_WORDS):
         slot = load_acquire64(line + i)
-        if ((slot >> TAG_SHIFT) & TAG_MASK) != tag or not location_valid(s, slot_location(slot)):
+        if (slot ^ wanted) & TAG_IN_SLOT or not location_valid(s, slot_location(slot)):
             continue
-        if item_decode(s, slot_location(slot), it) and item_is(it, key):
+        if item_matches(s, slot_location(slot), key, it):
             it.slot = slot
             return line + i
     return NULL
@@ -80,6 +81,18 @@ cdef inline uint64_t* group_find(Store* s, uint64_t* group, uint64_t header, Sli
     if at == NULL and (header >> (SPILL_SHIFT + home)) & 1:
         at = spill_find(s, group, header, home, key, hash_tag(hash), it)
     return at
+
+
+cdef inline uint64_t* group_find_place(Store* s, uint64_t* group, uint64_t header, uint64_t hash,
+                                       uint64_t location) noexcept nogil:
+    """The slot that points at `location`, where the item with this hash is, or NULL."""
+    cdef int home = hash_home(hash), i
+    for i in range(home * LINE_WORDS, home * LINE_WORDS + LINE_WORDS):
+        if slot_location(load_relaxed64(group + i)) == location and i != 0:
+            return group + i
+    if (header >> (SPILL_SHIFT + home)) & 1:
+        return group_find_location(s, group, header, location)
+    return NULL
 
 
 cdef inline uint64_t* group_of(const Store* s, uint64_t hash) noexcept nogil:
