@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from whimbrel import __version__
 from whimbrel.base.errors import UsageError, WhimbrelError
 from whimbrel.base.options import HelpRequested
 
@@ -14,15 +15,6 @@ PROGRAMS = {
     "serve": ("whimbrel.server.main", "a cache server for memcached and Redis clients"),
     "bench": ("whimbrel.bench.main", "a load client for cache servers"),
 }
-
-
-def own_version() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # 3 MiB that a server must not hold
-
-    try:
-        return version("whimbrel")
-    except PackageNotFoundError:  # run from a source tree
-        return "0 (not installed)"
 
 
 def usage() -> str:
@@ -35,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The exit code: 0, 1 for a failure, 2 for a wrong request."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["--version"]:
-        print(f"whimbrel {own_version()}")
+        print(f"whimbrel {__version__}")
         return 0
     if not arguments or arguments[0] in ("--help", "-h", "help"):
         print(usage())

@@ -109,7 +109,7 @@ def memory_plan(options: ServeOptions) -> budget.Budget:
 def open_store(options: ServeOptions, plan: budget.Budget, opened: ExitStack) -> StoreHandle:
     try:
         largest = options.max_item + KEY_BYTES_MAX  # --max-item is the value's, the store counts the key too
-        store = StoreHandle.create(plan.heap, max_item_bytes=largest, eviction=options.eviction)
+        store = StoreHandle.create(plan.heap, private=True, max_item_bytes=largest, eviction=options.eviction)
     except (ValueError, OSError, MemoryError) as error:
         raise UsageError(f"--memory {options.memory_bytes}: the store cannot be made: {error}") from error
     opened.callback(store.close)

@@ -9,9 +9,9 @@ import os
 import resource
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
+from whimbrel import __version__
 from whimbrel.server import counters
 
 COUNTERS: int = counters.COUNT
@@ -34,14 +34,7 @@ class Source(Protocol):
     def clients(self) -> Sequence[Mapping[str, object]]: ...
 
 
-def _own_version() -> str:
-    try:
-        return version("whimbrel")
-    except PackageNotFoundError:  # run from a source tree
-        return "0"
-
-
-VERSION = f"{COMPATIBLE_WITH}-whimbrel-{_own_version()}"
+VERSION = f"{COMPATIBLE_WITH}-whimbrel-{__version__}"
 
 _started = time.monotonic()
 _baseline: list[int] = [0] * COUNTERS

@@ -13,25 +13,14 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
+from whimbrel import __version__
 from whimbrel.protocol.resp.codec import glob_match
 from whimbrel.protocol.resp.commands import COMMANDS, SUBCOMMANDS, Command
 
 REDIS_VERSION = "7.0.15"  # whose behaviour ours is tested against; clients choose what to send by it
-
-
-def own_version() -> str:
-    """Of the installed package; a source tree that was never installed has none."""
-    try:
-        return version("whimbrel")
-    except PackageNotFoundError:
-        return "0"
-
-
-VERSION = own_version()
 
 
 class Simple(str):
@@ -452,7 +441,7 @@ def _info_server(server: ServerView | None, stats: Mapping[str, Any]) -> dict[st
     uptime = int(stats.get("uptime_s", 0))
     return {
         "redis_version": REDIS_VERSION,
-        "whimbrel_version": VERSION,
+        "whimbrel_version": __version__,
         "redis_mode": "standalone",
         "os": f"{platform.system()} {platform.release()} {platform.machine()}",
         "arch_bits": 64 if sys.maxsize > 2**32 else 32,

@@ -6,6 +6,7 @@ the HELP texts.  What it answers is bytes, ready for the wire.
 
 import sys
 
+from whimbrel import __version__
 from whimbrel.server import resp_admin
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -24,7 +25,7 @@ from whimbrel.server.resp_run cimport (
 )
 from whimbrel.server.session cimport context_server
 
-cdef bytes version_text = resp_admin.VERSION.encode()
+cdef bytes version_text = __version__.encode()
 cdef const char* version_ptr = version_text
 
 

@@ -1,6 +1,7 @@
 """A region: one mapping that holds everything, made, found again and given back.
 
-Anonymous shared memory unless a path (a file) or memfd is asked for; the bytes are the same in all three.
+Anonymous shared memory unless a path (a file), memfd or private memory is asked for; the bytes are the same in
+all four.  Private memory is for a process that shares it with nobody: it may lie in huge pages.
 The mapping is larger than its limit, because every part is reserved at its maximum; what is never touched
 is never resident.
 """
@@ -8,7 +9,6 @@ is never resident.
 import errno
 import fcntl
 import os
-import secrets
 
 from libc.stdint cimport int64_t, uint16_t, uint64_t, uint8_t
 from libc.stdlib cimport calloc, free
@@ -24,7 +24,8 @@ from whimbrel.store.recover cimport recover
 cdef extern from "<sys/mman.h>" nogil:
     void* map_pages "mmap" (void* addr, size_t size, int prot, int flags, int fd, int64_t offset)
     int munmap(void* addr, size_t size)
-    int PROT_READ, PROT_WRITE, MAP_SHARED, MAP_ANONYMOUS, MAP_NORESERVE
+    int madvise(void* addr, size_t size, int advice)
+    int PROT_READ, PROT_WRITE, MAP_SHARED, MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE, MADV_HUGEPAGE
 
 cdef uint64_t MAGIC = 0x6c65726272696857    # "Whimbrel" as little-endian bytes would spell it, nearly
 
@@ -40,6 +41,7 @@ cdef enum:
     GROUP_ITEMS = 26
     GROUPS_START = 4
     GROUPS_START_BYTES = 1 << 16    # one group at the start for so much heap: 0.4 %, then it grows as needed
+    HUGE_HEAP_BYTES = 1 << 28       # from here on, what huge pages round up (4 MiB) is little
 
 
 cdef uint64_t round_up(uint64_t n, uint64_t to):
@@ -104,14 +106,14 @@ cdef int attach(Store* s) except -1:
     s.segments_max = r.segments_max
     s.max_item = r.max_item
     s.clock_offset_ms = r.clock_offset_ms
-    s.random = int.from_bytes(secrets.token_bytes(8), "little") | 1
+    s.random = int.from_bytes(os.urandom(8), "little") | 1
     s.policy = <int> r.policy
     return 0
 
 
-cdef Store* map_region(int fd, uint64_t size) except NULL:
+cdef Store* map_region(int fd, uint64_t size, bint private) except NULL:
     cdef Store* s = <Store*> calloc(1, sizeof(Store))
-    cdef int flags = MAP_SHARED | MAP_NORESERVE | (MAP_ANONYMOUS if fd < 0 else 0)
+    cdef int flags = (MAP_PRIVATE if private else MAP_SHARED) | MAP_NORESERVE | (MAP_ANONYMOUS if fd < 0 else 0)
     if s == NULL:
         raise MemoryError()
     s.base = <uint8_t*> map_pages(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0)
@@ -137,14 +139,27 @@ cdef int open_backing(object path, bint memfd, uint64_t size) except -2:
     return fd
 
 
-cdef Store* region_create(uint64_t heap_bytes, object path, bint memfd, uint64_t segment_bytes, uint64_t max_item,
-                          int policy) except NULL:
+cdef void use_huge_pages(Store* s) noexcept:
+    """Where items and slots are found at random, most lookups miss the small pages' TLB.  Only advice: the
+    kernel may have none, and then nothing changes."""
+    if s.r.heap_bytes >= HUGE_HEAP_BYTES:
+        madvise(s.base + s.r.groups_at, s.r.overflow_at - s.r.groups_at, MADV_HUGEPAGE)
+        madvise(s.base + s.r.heap_at // PAGE * PAGE, s.r.segments_max * s.r.segment_bytes, MADV_HUGEPAGE)
+
+
+cdef Store* region_create(uint64_t heap_bytes, object path, bint memfd, bint private, uint64_t segment_bytes,
+                          uint64_t max_item, int policy) except NULL:
     cdef Region r
     cdef Store* s
     cdef uint64_t groups
     geometry(&r, heap_bytes, segment_bytes, max_item)
     cdef int fd = open_backing(path, memfd, r.region_bytes)
-    s = map_region(fd, r.region_bytes)
+    try:
+        s = map_region(fd, r.region_bytes, private)
+    except BaseException:
+        if fd >= 0:
+            os.close(fd)
+        raise
     s.r.region_bytes = r.region_bytes
     s.r.heap_bytes = r.heap_bytes
     s.r.segment_bytes = r.segment_bytes
@@ -161,7 +176,7 @@ cdef Store* region_create(uint64_t heap_bytes, object path, bint memfd, uint64_t
     s.r.max_item = r.max_item
     s.r.class_divisor = r.class_divisor
     s.r.layout = LAYOUT_VERSION
-    s.r.seed = int.from_bytes(secrets.token_bytes(8), "little")
+    s.r.seed = int.from_bytes(os.urandom(8), "little")
     s.r.clock_offset_ms = wall_ms() - precise_ns() // 1000000
     s.r.policy = policy
     s.r.next_sequence = 1
@@ -172,6 +187,8 @@ cdef Store* region_create(uint64_t heap_bytes, object path, bint memfd, uint64_t
     s.r.reserve = max(3, r.segments_max // 64)
     s.r.magic = MAGIC
     attach(s)
+    if private:
+        use_huge_pages(s)
     region_join(s)
     return s
 
@@ -226,7 +243,7 @@ cdef Store* region_open(object path) except NULL:
         size = os.fstat(fd).st_size
         if size < sizeof(Region):
             raise ValueError(f"{path!s} is not a Whimbrel region")
-        s = map_region(fd, size)
+        s = map_region(fd, size, False)
     except BaseException:
         os.close(fd)
         raise

@@ -7,6 +7,7 @@ class StoreHandle:
         *,
         path: str | None = None,
         memfd: bool = False,
+        private: bool = False,
         segment_bytes: int = 0,
         max_item_bytes: int = ...,
         eviction: str = "s3fifo",
