@@ -17,7 +17,7 @@ from whimbrel.base.hash cimport hash_bytes
 from whimbrel.store.evict cimport chain_sequence, dispose
 from whimbrel.store.item cimport Item, item_bytes, item_decode, item_key
 from whimbrel.store.layout cimport (
-    GROUP_BYTES, OWNER_MASK, Region, Store, group_at, groups_grown, mul_high, slot_location,
+    OWNER_MASK, Region, Store, group_at, groups_grown, mul_high, slot_location,
 )
 from whimbrel.store.process cimport try_lock_word, unlock_word
 from whimbrel.store.segment cimport segments_retire
@@ -93,7 +93,7 @@ cdef void migrate_group(Store* s, uint64_t n, uint64_t index) noexcept nogil:
 
 cdef bint room(Store* s, uint64_t n) noexcept nogil:
     """Whether the larger table fits beside the segments in use."""
-    return segments_retire(s, (groups_grown(n) - n) * GROUP_BYTES)
+    return segments_retire(s, groups_grown(n) - n)
 
 
 cdef bint growth_step(Store* s, int groups) noexcept nogil:

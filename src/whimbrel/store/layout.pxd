@@ -73,6 +73,7 @@ cdef enum:
     END_OPEN = 0xffffffff           # Segment.end while the segment still takes items
 
     QUEUES = 2
+    POLICY_WITH_GHOSTS = 0          # s3fifo: only its ghosts are ever touched, and counted
     TTL_CLASSES = 40
     PROCESSES_MAX = 128             # at most OWNER_MASK
     CELLS = 16                      # writers of one process inside an append at the same time; more wait

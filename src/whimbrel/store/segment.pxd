@@ -1,6 +1,8 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from whimbrel.base.atomic cimport fetch_add64, fetch_sub64, load_acquire64, load_relaxed64, store_release64
-from whimbrel.store.layout cimport Cell, Segment, Store, TTL_CLASSES, live_of, segment_of
+from whimbrel.store.layout cimport (
+    Cell, GROUP_BYTES, LINE_BYTES, POLICY_WITH_GHOSTS, Segment, Store, TTL_CLASSES, live_of, segment_of,
+)
 
 
 cdef struct Place:                  # bytes handed out for one item, and the cell that protects them
@@ -23,10 +25,16 @@ cdef bint segment_seal(Store* s, uint32_t number) noexcept nogil
 cdef bint segment_quiet(Store* s, uint32_t number) noexcept nogil
 cdef void segment_seal_all(Store* s) noexcept nogil
 cdef void segment_move_to(Store* s, uint32_t number, int queue) noexcept nogil
+cdef uint64_t overhead_bytes(const Store* s) noexcept nogil
 cdef uint64_t segments_allowed(const Store* s) noexcept nogil
-cdef bint segments_retire(Store* s, uint64_t table_bytes) noexcept nogil
+cdef bint segments_retire(Store* s, uint64_t groups) noexcept nogil
 cdef uint64_t segments_spare(const Store* s) noexcept nogil
 cdef int ttl_class(const Store* s, int64_t expire_ms, int64_t now_ms) noexcept nogil
+
+
+cdef inline uint64_t group_cost(const Store* s) noexcept nogil:
+    """A group and, where the policy has ghosts, their line: 2.5 bytes for each of about 26 items."""
+    return GROUP_BYTES + (LINE_BYTES if s.policy == POLICY_WITH_GHOSTS else 0)
 
 
 cdef inline void cell_release(Place* place) noexcept nogil:

@@ -11,7 +11,7 @@ from whimbrel.base.atomic cimport (
     store_release64, store_relaxed64, store_seq64, store_release32, load_acquire32,
 )
 from whimbrel.store.layout cimport (
-    CELLS, Cell, END_OPEN, GROUP_BYTES, LINE_BYTES, PROCESSES_MAX, Process, QUEUES, Region, SEGMENT_CHAINED,
+    CELLS, Cell, END_OPEN, LINE_BYTES, PROCESSES_MAX, Process, QUEUES, Region, SEGMENT_CHAINED,
     SEGMENT_CLAIMED, SEGMENT_FREE, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_RETIRING, SEGMENT_SEALED, SEGMENT_UNUSED,
     Segment, SegmentList, Store, TORN_FOUND, TORN_NOT, TTL_CLASSES, groups_grown, segment_of,
 )
@@ -26,21 +26,26 @@ cdef extern from "<sys/mman.h>" nogil:
 
 cdef enum:
     SEGMENTS_LEFT_MIN = 6           # the table takes no more than leaves so many
+    HEADER_BYTES = 8192             # of the region's header and one process's slot
     URGENT_SEGMENTS = 2             # the last free ones are only for the evictor's relocations
 
 
 # -- accounting: what is resident stays within heap_bytes --
 
-cdef uint64_t segments_allowed(const Store* s) noexcept nogil:
+cdef uint64_t overhead_bytes(const Store* s) noexcept nogil:
+    """Everything resident that is not a segment.  Of the process table only what one process touches."""
     cdef const Region* r = s.r
     cdef uint64_t mapping = load_relaxed64(&r.mapping)
     cdef uint64_t groups = mapping >> 32
     if <uint32_t> mapping < groups:
         groups = groups_grown(groups)
-    cdef uint64_t table = groups * GROUP_BYTES + load_relaxed64(&r.overflow_bump) * LINE_BYTES
-    if table >= r.heap_bytes:
-        return 0
-    return (r.heap_bytes - table) // r.segment_bytes
+    return (HEADER_BYTES + (r.segments_max + 1) * sizeof(Segment) + groups * group_cost(s)
+            + load_relaxed64(&r.overflow_bump) * LINE_BYTES)
+
+
+cdef uint64_t segments_allowed(const Store* s) noexcept nogil:
+    cdef uint64_t overhead = overhead_bytes(s)
+    return (s.r.heap_bytes - overhead) >> s.segment_shift if overhead < s.r.heap_bytes else 0
 
 
 cdef uint64_t segments_spare(const Store* s) noexcept nogil:
@@ -153,12 +158,12 @@ cdef void give_back(Store* s, uint32_t number) noexcept nogil:
     unlock_word(&r.segment_lock)
 
 
-cdef bint segments_retire(Store* s, uint64_t table_bytes) noexcept nogil:
-    """Make room for so many more bytes of table: free segments go back to the kernel.  False if there are too
+cdef bint segments_retire(Store* s, uint64_t groups) noexcept nogil:
+    """Make room for so many more groups of the table: free segments go back to the kernel.  False if there are too
     few of them now; Region.growth_deficit then asks the evictor for more."""
     cdef Region* r = s.r
     cdef uint64_t allowed = segments_allowed(s)
-    cdef uint64_t segments = (table_bytes + s.segment_bytes - 1) >> s.segment_shift
+    cdef uint64_t segments = (groups * group_cost(s) + s.segment_bytes - 1) >> s.segment_shift
     cdef uint32_t number
     allowed = allowed - segments if allowed > segments else 0
     if allowed < SEGMENTS_LEFT_MIN:

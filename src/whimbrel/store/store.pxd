@@ -89,8 +89,8 @@ cdef struct Put:
 cdef struct StoreStats:
     uint64_t items                  # live slots (expired items count until their segment is reclaimed)
     uint64_t item_bytes             # bytes of live items, headers included
-    uint64_t heap_bytes             # limit of table + segments
-    uint64_t table_bytes            # bytes of hash table in use
+    uint64_t heap_bytes             # limit of table_bytes + segments
+    uint64_t table_bytes            # hash table, ghosts and segment headers, as far as they are in use
     uint64_t segments, segments_free, segment_bytes
     uint64_t writes, evicted_items, evicted_bytes, expired_items, relocated_items
     uint64_t evicted_segments, expired_segments, compacted_segments

@@ -20,7 +20,7 @@ from whimbrel.store.item cimport (
     item_decode, item_encode, item_fields, item_header_len, item_key, item_live, same_bytes,
 )
 from whimbrel.store.layout cimport (
-    ACCESS_MASK, CELLS, FETCHED_BIT, FREQ_MAX, FREQ_SHIFT, GROUP_BYTES, LINE_BYTES, LINE_WORDS, OFFSET_BITS,
+    ACCESS_MASK, CELLS, FETCHED_BIT, FREQ_MAX, FREQ_SHIFT, LINE_WORDS, OFFSET_BITS,
     OWNER_MASK, PROCESSES_MAX, QUEUE_MAIN, QUEUE_SMALL, Region, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED,
     SPILL_SHIFT, Segment, TAG_SHIFT, TOKEN_BIT, TOUCH_MASK, access_decode, access_encode, groups_grown, hash_home,
     hash_tag, identity_of, live_bytes, live_items, mul_high, segment_of, slot_freq, slot_location, slot_make,
@@ -30,7 +30,8 @@ from whimbrel.store.process cimport process_wait
 from whimbrel.store.recover cimport verify
 from whimbrel.store.region cimport region_close, region_create, region_join, region_open
 from whimbrel.store.segment cimport (
-    Place, cell_release, live_add, segment_cancel, segment_free_large, segment_large, segment_reserve, segment_seal_all,
+    Place, cell_release, live_add, overhead_bytes, segment_cancel, segment_free_large, segment_large, segment_reserve,
+    segment_seal_all,
 )
 from whimbrel.store.table cimport (
     GROUP_SLOTS_MAX, TAG_IN_SLOT, group_clear, group_find, group_insert, group_least_used, group_lock_of, group_of,
@@ -655,7 +656,7 @@ cdef uint64_t count_writes(const Store* s) noexcept nogil:
 
 cdef void store_stats(Store* s, StoreStats* stats) noexcept nogil:
     cdef const Region* r = s.r
-    cdef uint64_t i, live, mapping = load_acquire64(&r.mapping)
+    cdef uint64_t i, live
     cdef uint64_t bump = load_relaxed64(&r.segments_bump)
     cdef const Segment* g
     memset(stats, 0, sizeof(StoreStats))
@@ -667,7 +668,7 @@ cdef void store_stats(Store* s, StoreStats* stats) noexcept nogil:
             stats.items += live_items(live)
             stats.item_bytes += live_bytes(live)
     stats.heap_bytes = r.heap_bytes
-    stats.table_bytes = (mapping >> 32) * GROUP_BYTES + r.overflow_bump * LINE_BYTES
+    stats.table_bytes = overhead_bytes(s)
     stats.segments = r.segments_used
     stats.segments_free = r.segments_free
     stats.segment_bytes = r.segment_bytes
