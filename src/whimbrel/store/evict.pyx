@@ -56,7 +56,8 @@ cdef uint64_t chain_sequence(const Store* s, const Item* it) noexcept nogil:
 
 
 cdef void dispose(Store* s, uint64_t location, uint64_t bytes, uint64_t chain_sequence) noexcept nogil:
-    """After its slot is gone: whoever cleared the slot calls this."""
+    """Whoever clears a slot calls this before unlocking its group: so the evictor, who asks every group about
+    the items of a segment before it frees it, cannot free it earlier than it is counted out of it."""
     if chain_sequence:
         segment_free_large(s, <uint32_t> (location >> s.segment_shift), chain_sequence)
     else:

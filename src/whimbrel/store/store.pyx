@@ -45,6 +45,7 @@ cdef enum:
     PUT_STEPS = 6                   # items looked at by a put while the reserve is low ...
     PUT_STEP_BYTES = 64             # ... and one more for so many bytes written
     PUT_STEPS_MAX = 256             # about 25 us
+    ROOM_TURNS = 320                # waits for another evictor by a put without room; the last 64 of 0.1 ms
     SCAN_GROUPS = 64                # groups looked at by one call of store_scan
     RANDOM_GROUPS = 65536           # groups looked at for a random key
     MAINTAIN_HEADERS_MIN = 256      # segment headers looked at for expiry by one call of store_maintain
@@ -451,13 +452,13 @@ cdef Outcome publish(Store* s, Append* a, const Put* put, int64_t now_ms, bint g
     else:
         while not group_insert(s, group, &header, slot):
             make_room(s, group, &header)
+    if at != NULL:
+        dispose(s, old.location, item_bytes(&old), sequence)
     group_unlock(group, header)
     if cas[0] == 0:
         cas[0] = identity_of(s, segment_of(s, a.place.location), a.place.location)
     a.place.cell.writes += 1
     cell_release(&a.place)
-    if at != NULL:
-        dispose(s, old.location, item_bytes(&old), sequence)
     return PUBLISHED
 
 
@@ -481,6 +482,19 @@ cdef int put_queue(Store* s, const Put* put) noexcept nogil:
     return policy_of(s).admit(s, put.hash) if at == NULL else QUEUE_SMALL
 
 
+cdef bint append_with_room(Store* s, Append* a, int queue, int64_t now_ms) noexcept nogil:
+    """Reserve after making room; while somebody else makes room, he is waited for, but not for long."""
+    cdef int turn
+    for turn in range(ROOM_TURNS):
+        evict_slice(s, now_ms, PUT_STEPS_MAX, 0)
+        if append_reserve(s, a, queue, now_ms):
+            return True
+        if load_relaxed64(&s.r.evict_lock) == 0:
+            break
+        process_wait(s, &s.r.evict_lock, ~<uint64_t> 0, turn)
+    return False
+
+
 cdef StoreStatus store_put(Store* s, const Put* put, int64_t now_ms, uint64_t* cas_out) noexcept nogil:
     cdef Append a
     cdef uint64_t cas = put.cas
@@ -496,8 +510,7 @@ cdef StoreStatus store_put(Store* s, const Put* put, int64_t now_ms, uint64_t* c
         if not append_reserve(s, &a, queue, now_ms):
             if a.large:
                 store_relaxed64(&s.r.large_wanted, (a.size >> s.segment_shift) + 1)
-            evict_slice(s, now_ms, PUT_STEPS_MAX, 0)
-            if not append_reserve(s, &a, queue, now_ms):
+            if not append_with_room(s, &a, queue, now_ms):
                 fetch_add_relaxed64(&s.r.counters.no_memory, 1)
                 return STORE_BUSY if evict_pressure(s) else STORE_NO_MEMORY
         append_write(s, &a, put)
@@ -528,8 +541,8 @@ cdef StoreStatus store_remove(Store* s, Slice key, uint64_t hash, uint64_t expec
         return STORE_CHANGED
     sequence = chain_sequence(s, &it)
     group_clear(s, group, &header, at)
-    group_unlock(group, header)
     dispose(s, it.location, item_bytes(&it), sequence)
+    group_unlock(group, header)
     return STORE_OK if live else STORE_MISS
 
 
