@@ -22,7 +22,7 @@ cdef extern from "<sched.h>" nogil:
 
 cdef extern from "<sys/mman.h>" nogil:
     int madvise(void* addr, size_t size, int advice)
-    int MADV_REMOVE
+    int MADV_REMOVE, MADV_DONTNEED
 
 cdef enum:
     SEGMENTS_LEFT_MIN = 6           # the table takes no more than leaves so many
@@ -147,7 +147,7 @@ cdef uint32_t retire_one(Store* s, uint64_t allowed) noexcept nogil:
 cdef void give_back(Store* s, uint32_t number) noexcept nogil:
     cdef Region* r = s.r
     if s.segments[number].state == SEGMENT_RETIRING:
-        madvise(s.heap + (<uint64_t> number << s.segment_shift), s.segment_bytes, MADV_REMOVE)
+        pages_return(s.heap + (<uint64_t> number << s.segment_shift), s.segment_bytes)
     lock_word(s, &r.segment_lock)
     if s.segments[number].state == SEGMENT_RETIRING:
         s.segments[number].state = SEGMENT_UNUSED
@@ -156,6 +156,12 @@ cdef void give_back(Store* s, uint32_t number) noexcept nogil:
         r.segments_used -= 1
     store_relaxed64(&r.retiring, 0)
     unlock_word(&r.segment_lock)
+
+
+cdef void pages_return(void* pages, uint64_t size) noexcept nogil:
+    """To the kernel: shared memory and files have holes punched into them, which private memory refuses."""
+    if madvise(pages, size, MADV_REMOVE) != 0:
+        madvise(pages, size, MADV_DONTNEED)
 
 
 cdef bint segments_retire(Store* s, uint64_t groups) noexcept nogil:

@@ -21,7 +21,7 @@ from whimbrel.store.item cimport (
 )
 from whimbrel.store.layout cimport (
     ACCESS_MASK, CELLS, FETCHED_BIT, FREQ_MAX, FREQ_SHIFT, LINE_WORDS, OFFSET_BITS,
-    OWNER_MASK, PROCESSES_MAX, QUEUE_MAIN, QUEUE_SMALL, Region, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED,
+    OWNER_MASK, PROCESSES_MAX, Region, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED,
     SPILL_SHIFT, Segment, TAG_SHIFT, TOKEN_BIT, TOUCH_MASK, access_decode, access_encode, groups_grown, hash_home,
     hash_tag, identity_of, live_bytes, live_items, mul_high, segment_of, slot_freq, slot_location, slot_make,
 )
@@ -272,6 +272,10 @@ cdef struct Append:                 # one attempt to write
     uint64_t size
     bint large
     bint given                      # the token is known outside from the start
+    uint64_t* group                 # what the key's group was like before anything was done:
+    uint64_t group_header           # as long as it is, what was found in it holds
+    uint64_t* found_at
+    Item found
 
 
 cdef uint64_t draw_token(Store* s) noexcept nogil:
@@ -430,13 +434,24 @@ cdef void make_room(Store* s, uint64_t* group, uint64_t* header) noexcept nogil:
         dispose(s, it.location, item_bytes(&it), sequence)
 
 
+cdef inline uint64_t* find_again(Store* s, const Append* a, const Put* put, uint64_t* group, uint64_t header,
+                                 Item* old) noexcept nogil:
+    """Under the lock: what put_queue found, if nobody has written to the group since."""
+    if group != a.group or header != a.group_header:
+        return group_find(s, group, header, put.key, put.hash, old)
+    if a.found_at != NULL:
+        old[0] = a.found
+        old.slot = load_relaxed64(a.found_at)
+    return a.found_at
+
+
 cdef Outcome publish(Store* s, Append* a, const Put* put, int64_t now_ms, bint given, uint64_t* cas) noexcept nogil:
     """With the bytes written: make them the key's item, if it is still as expected.  `cas` in: the token
     wanted by the last attempt; out: the token, or the one to try again with."""
     cdef uint64_t header, slot, sequence = 0
     cdef uint64_t* group = group_lock_of(s, put.hash, &header)
     cdef Item old
-    cdef uint64_t* at = group_find(s, group, header, put.key, put.hash, &old)
+    cdef uint64_t* at = find_again(s, a, put, group, header, &old)
     if not as_expected(s, put.expect, at, &old, now_ms):
         group_unlock_unchanged(group, header)
         return UNEXPECTED
@@ -472,14 +487,14 @@ cdef inline void put_quantum(Store* s, uint64_t size, int64_t now_ms) noexcept n
         evict_slice(s, now_ms, <int> steps if steps < PUT_STEPS_MAX else PUT_STEPS_MAX, 0)
 
 
-cdef int put_queue(Store* s, const Put* put) noexcept nogil:
+cdef int put_queue(Store* s, Append* a, const Put* put) noexcept nogil:
     """Where the key lives already, if it does."""
-    cdef Item old
-    cdef uint64_t* group = group_of(s, put.hash)
-    cdef uint64_t* at = group_find(s, group, load_acquire64(group), put.key, put.hash, &old)
-    if at != NULL and segment_of(s, old.location).queue == QUEUE_MAIN:
-        return QUEUE_MAIN
-    return policy_of(s).admit(s, put.hash) if at == NULL else QUEUE_SMALL
+    a.group = group_of(s, put.hash)
+    a.group_header = load_acquire64(a.group)
+    a.found_at = group_find(s, a.group, a.group_header, put.key, put.hash, &a.found)
+    if a.found_at == NULL:
+        return policy_of(s).admit(s, put.hash)
+    return segment_of(s, a.found.location).queue
 
 
 cdef bint append_with_room(Store* s, Append* a, int queue, int64_t now_ms) noexcept nogil:
@@ -503,7 +518,7 @@ cdef StoreStatus store_put(Store* s, const Put* put, int64_t now_ms, uint64_t* c
     cdef int queue
     if put.key.len > STORE_MAX_KEY or value_len > STORE_MAX_VALUE or put.key.len + value_len > s.max_item:
         return STORE_TOO_LARGE
-    queue = put_queue(s, put)
+    queue = put_queue(s, &a, put)
     for _ in range(PUT_TRIES):
         append_plan(s, &a, put, cas)
         put_quantum(s, a.size, now_ms)

@@ -130,13 +130,27 @@ cdef inline bint in_line(const uint64_t* at, const uint64_t* line) noexcept nogi
     return line <= at and at < line + LINE_WORDS
 
 
+cdef inline bint line_has_home(const uint64_t* line, int first, int home) noexcept nogil:
+    cdef int i
+    for i in range(first, LINE_WORDS):
+        if line[i] != 0 and slot_home(line[i]) == home:
+            return True
+    return False
+
+
 cdef void unspill(Store* s, uint64_t* group, uint64_t* header, int home) noexcept nogil:
     """Take the spill bit of a line back if none of its items is elsewhere any more."""
-    cdef uint64_t* slots[GROUP_SLOTS_MAX]
-    cdef size_t n = group_slots(s, group, header[0], slots), i
-    for i in range(n):
-        if slots[i][0] != 0 and slot_home(slots[i][0]) == home and not in_line(slots[i], group + home * LINE_WORDS):
+    cdef uint64_t index = (header[0] >> OVERFLOW_SHIFT) & OVERFLOW_MASK
+    cdef int i
+    for i in range(4):
+        if i != home and line_has_home(group + i * LINE_WORDS, i == 0, home):
             return
+    for _ in range(OVERFLOW_LINES_MAX):
+        if index == 0 or index > s.r.overflow_max:
+            break
+        if line_has_home(overflow_line(s, index), 1, home):
+            return
+        index = load_relaxed64(overflow_line(s, index))
     header_set(group, header, header[0] & ~(<uint64_t> 1 << (SPILL_SHIFT + home)))
 
 
