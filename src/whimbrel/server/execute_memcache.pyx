@@ -31,8 +31,8 @@ from whimbrel.server.session cimport (
 )
 from whimbrel.store.store cimport (
     EXPECT_ANY, Put, STORE_CHANGED, STORE_MISS, STORE_OK, StoreStats, StoreStatus, View, store_flush,
-    store_hash, store_hit, store_prefetch, store_read, store_remove, store_stats, store_token_given,
-    store_validate, view_copy,
+    store_hash, store_hit, store_prefetch, store_prefetch_item, store_read, store_remove, store_stats,
+    store_token_given, store_validate, view_copy,
 )
 
 from whimbrel.server import memcache_stats
@@ -133,6 +133,8 @@ cdef bint answer_keys(Context* x, Conn* c, const McRequest* r, const uint8_t** s
         if n > 1:
             for i in range(n):
                 store_prefetch(x.store, hashes[i])
+            for i in range(n):
+                store_prefetch_item(x.store, hashes[i])
         for i in range(n):
             outcome = answer_key(x, c, r, keys[i], hashes[i])
             if outcome == KEY_BLOCKED:
@@ -324,7 +326,8 @@ cdef inline size_t drop_swallowed(Conn* c, size_t n) noexcept nogil:
 
 
 cdef size_t ask_ahead(Context* x, const uint8_t* data, size_t n) noexcept nogil:
-    """Asks memory for the table lines of the next few pipelined requests, so that their waits overlap.
+    """Asks memory for the table lines of the next few pipelined requests, then for the items those name, so
+    that their waits overlap.
 
     A guess from the first words of each line: a wrong one costs a wasted prefetch.  Returns how far it looked.
     """
@@ -332,24 +335,31 @@ cdef size_t ask_ahead(Context* x, const uint8_t* data, size_t n) noexcept nogil:
     cdef const uint8_t* end
     cdef const uint8_t* p
     cdef Slice word
+    cdef uint64_t hashes[REQUESTS_AHEAD]
     cdef uint64_t block = 0
     cdef size_t at = 0
+    cdef int keys = 0, i
     for _ in range(REQUESTS_AHEAD):
         newline = find_newline(data + at, min(n - at, <size_t> AHEAD_LINE_MAX))
         if newline == NULL:
-            return n
+            at = n
+            break
         p = data + at
         end = line_end(p, newline)
         mc_next_word(&p, end, &word)
         at = <size_t> (newline + 1 - data)
         if word.len > 4 or not mc_next_word(&p, end, &word):
             continue
-        store_prefetch(x.store, store_hash(x.store, word))
+        hashes[keys] = store_hash(x.store, word)
+        store_prefetch(x.store, hashes[keys])
+        keys += 1
         if mc_next_word(&p, end, &word) and mc_next_word(&p, end, &word) and mc_next_word(&p, end, &word):
             if read_u64(word, &block):
                 at = n if block >= n - at else at + block + 2
         if at >= n:
-            return n
+            break
+    for i in range(keys):
+        store_prefetch_item(x.store, hashes[i])
     return at
 
 
