@@ -4,18 +4,15 @@
                                                           |
                                                           +--> queue, between MULTI and EXEC
 
-The table of commands is protocol/resp/commands.py, turned into rows when this module is imported; a command there
-without a handler here, or the other way round, is an ImportError.  Deliberately not: knowing what a command does.
+The table of commands and their handlers is resp_table.  Deliberately not: knowing what a command does.
 
 A partial request's parse state rests in Conn.mc_state (arguments, arguments walked) and Conn.mc_swallow (bytes
 walked); MGET uses the same two words, with the top bit set, when its reader stops it half-way.
 """
 
-from whimbrel.protocol.resp import commands as table
-
-from libc.stdint cimport int16_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t, uint8_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcmp, memcpy, memset, strlen
+from libc.string cimport memcmp, memcpy, memset
 from whimbrel.base.buffer cimport Writer, put_byte, put_bytes, writer_init, writer_len, writer_room
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.resp.codec cimport (
@@ -23,216 +20,25 @@ from whimbrel.protocol.resp.codec cimport (
     resp_inline_as_array, resp_inline_room, resp_next_arg, resp_parse_request, resp_put_crlf, resp_put_header,
     resp_put_null_array, resp_put_protocol_error,
 )
-from whimbrel.server.counters cimport (
-    RESP_ERRORS, RESP_EXEC, RESP_EXEC_ABORTED, RESP_PROTOCOL_ERRORS, count,
-)
-from whimbrel.server.resp_connection cimport (
-    admin, client_getname, client_id, client_no_evict, client_no_touch, client_reply, client_setinfo, client_setname,
-    connection_auth, connection_echo, connection_hello, connection_ping, connection_quit, connection_select,
-    connection_time,
-)
-from whimbrel.server.resp_keys cimport (
-    keys_copy, keys_dbsize, keys_del, keys_exists, keys_expire, keys_expireat, keys_expiretime, keys_flush, keys_keys,
-    keys_memory_usage, keys_object_encoding, keys_object_freq, keys_object_idletime, keys_object_refcount,
-    keys_persist, keys_pexpire, keys_pexpireat, keys_pexpiretime, keys_pttl, keys_randomkey, keys_rename,
-    keys_renamenx, keys_scan, keys_touch, keys_ttl, keys_type,
-)
+from whimbrel.server.counters cimport RESP_ERRORS, RESP_EXEC, RESP_EXEC_ABORTED, RESP_PROTOCOL_ERRORS, count
 from whimbrel.server.resp_run cimport (
-    REPLY_ON, REPLY_SKIP, REPLY_SKIPPING, ROW_NOW, RUN_ARGV, RUN_RETRIES,
-    STEP_BLOCKED, STEP_CLOSE, STEP_DONE, Handler, Held, Queue, RespState, Row, Run, Step, find, held_begin, held_end,
-    held_free, lower_into, queue_add, queue_free, reply_ok, room, run_error, run_error_about, run_state,
-    state_free,
+    REPLY_ON, REPLY_SKIP, REPLY_SKIPPING, ROW_NOW, RUN_ARGV, STEP_BLOCKED, STEP_CLOSE, STEP_DONE, Held, Queue,
+    RespState, Row, Run, Step, held_begin, held_end, held_free, lower_into, queue_add, queue_free, reply_ok, room,
+    run_error, run_error_about, run_state, state_free,
 )
-from whimbrel.server.resp_scripts cimport script_eval, script_evalsha, script_exists, script_flush, script_load
-from whimbrel.server.resp_strings cimport (
-    string_append, string_decr, string_decrby, string_get, string_getdel, string_getex, string_getrange, string_getset,
-    string_incr, string_incrby, string_incrbyfloat, string_mget, string_mset, string_msetnx, string_psetex,
-    string_set, string_setex, string_setnx, string_setrange, string_strlen,
-)
+from whimbrel.server.resp_table cimport ROW_NAME, bind, every_row_is_bound, row_named
+from whimbrel.server.resp_watch cimport transaction_unwatch, transaction_watch, watched_changed
 from whimbrel.server.session cimport (
-    BLOCKED, CLOSE, COMMANDS_MAX, REPLY_SMALL, RESP_COMMANDS, WANT_INPUT, count_command, exclusive_enter,
-    exclusive_leave, memory_give, memory_take, reply_room,
+    BLOCKED, CLOSE, REPLY_SMALL, WANT_INPUT, count_command, exclusive_enter, exclusive_leave, memory_give,
+    memory_take, reply_room,
 )
-from whimbrel.store.store cimport STORE_OK, View, store_token_given, store_validate
 
 cdef enum:
-    ROWS_MAX = 160
-    LOOKUP_SLOTS = 512          # a power of two, at least twice ROWS_MAX: one or two looks find a name
-    ROW_NAME = 23               # bytes of a row's name
     UNKNOWN_ARGS = 128          # bytes of an unknown command's arguments that its error repeats
     REFUSAL_BYTES = 64          # an error line of refuse_reply
     INLINE_STACK = 2048         # array form of a short inline command; longer ones borrow memory
 
 cdef uint64_t MGET_AT = <uint64_t> 1 << 63
-
-
-# The table
-
-cdef Row rows[ROWS_MAX]
-cdef int row_count = 0
-cdef int16_t lookup[LOOKUP_SLOTS]
-
-
-cdef inline uint32_t name_hash(const char* name, size_t n) noexcept nogil:
-    cdef uint32_t h = 0x811c9dc5
-    cdef size_t i
-    for i in range(n):
-        h = (h ^ <uint8_t> name[i]) * 0x01000193
-    return h ^ h >> 15
-
-
-cdef Row* row_named(const char* name, size_t n) noexcept nogil:
-    cdef uint32_t at = name_hash(name, n) & (LOOKUP_SLOTS - 1)
-    cdef Row* row
-    while lookup[at] >= 0:
-        row = &rows[lookup[at]]
-        if row.name_len == n and memcmp(row.name, name, n) == 0:
-            return row
-        at = (at + 1) & (LOOKUP_SLOTS - 1)
-    return NULL
-
-
-cdef bint add_row(object command, int index) except False:
-    global row_count
-    cdef bytes name = command.full_name.encode()
-    cdef Row* row = &rows[row_count]
-    if row_count == ROWS_MAX or len(name) > ROW_NAME or index >= COMMANDS_MAX:
-        raise ImportError(f"no room for the command {name}")
-    memset(row, 0, sizeof(Row))
-    memcpy(row.name, <const char*> name, len(name))
-    row.name_len = <uint8_t> len(name)
-    row.index = <uint8_t> index
-    row.arity = command.arity
-    row.container = not command.parent and command.name in table.CONTAINERS
-    cdef uint32_t at = name_hash(row.name, row.name_len) & (LOOKUP_SLOTS - 1)
-    while lookup[at] >= 0:
-        at = (at + 1) & (LOOKUP_SLOTS - 1)
-    lookup[at] = <int16_t> row_count
-    row_count += 1
-    return True
-
-
-cdef bint make_rows() except False:
-    cdef dict index = {}
-    memset(lookup, -1, sizeof(lookup))
-    for number, command in enumerate(table.COMMANDS):
-        index[command.name] = RESP_COMMANDS + number
-    for command in (*table.COMMANDS, *table.SUBCOMMANDS):
-        add_row(command, index[command.parent or command.name])
-    return True
-
-
-cdef bint bind(const char* name, Handler handler, int flags=0) except False:
-    cdef Row* row = row_named(name, strlen(name))
-    if row == NULL or row.handler != NULL:
-        raise ImportError(f"{name!r} is not in the table of commands, or bound twice")
-    row.handler = handler
-    row.flags |= <uint8_t> flags
-    return True
-
-
-cdef bint bind_strings() except False:
-    bind(b"get", string_get)
-    bind(b"mget", string_mget)
-    bind(b"set", string_set)
-    bind(b"setnx", string_setnx)
-    bind(b"setex", string_setex)
-    bind(b"psetex", string_psetex)
-    bind(b"getset", string_getset)
-    bind(b"getdel", string_getdel)
-    bind(b"getex", string_getex)
-    bind(b"mset", string_mset)
-    bind(b"msetnx", string_msetnx)
-    bind(b"append", string_append)
-    bind(b"strlen", string_strlen)
-    bind(b"getrange", string_getrange)
-    bind(b"substr", string_getrange)
-    bind(b"setrange", string_setrange)
-    bind(b"incr", string_incr)
-    bind(b"decr", string_decr)
-    bind(b"incrby", string_incrby)
-    bind(b"decrby", string_decrby)
-    bind(b"incrbyfloat", string_incrbyfloat)
-    return True
-
-
-cdef bint bind_keys() except False:
-    bind(b"del", keys_del)
-    bind(b"unlink", keys_del)
-    bind(b"exists", keys_exists)
-    bind(b"touch", keys_touch)
-    bind(b"type", keys_type)
-    bind(b"expire", keys_expire)
-    bind(b"pexpire", keys_pexpire)
-    bind(b"expireat", keys_expireat)
-    bind(b"pexpireat", keys_pexpireat)
-    bind(b"ttl", keys_ttl)
-    bind(b"pttl", keys_pttl)
-    bind(b"expiretime", keys_expiretime)
-    bind(b"pexpiretime", keys_pexpiretime)
-    bind(b"persist", keys_persist)
-    bind(b"rename", keys_rename)
-    bind(b"renamenx", keys_renamenx)
-    bind(b"copy", keys_copy)
-    bind(b"randomkey", keys_randomkey)
-    bind(b"dbsize", keys_dbsize)
-    bind(b"flushall", keys_flush)
-    bind(b"flushdb", keys_flush)
-    bind(b"scan", keys_scan)
-    bind(b"keys", keys_keys)
-    bind(b"object|encoding", keys_object_encoding)
-    bind(b"object|freq", keys_object_freq)
-    bind(b"object|idletime", keys_object_idletime)
-    bind(b"object|refcount", keys_object_refcount)
-    bind(b"memory|usage", keys_memory_usage)
-    return True
-
-
-cdef bint bind_connection() except False:
-    bind(b"ping", connection_ping)
-    bind(b"echo", connection_echo)
-    bind(b"select", connection_select)
-    bind(b"auth", connection_auth)
-    bind(b"hello", connection_hello)
-    bind(b"time", connection_time)
-    bind(b"client|id", client_id)
-    bind(b"client|getname", client_getname)
-    bind(b"client|setname", client_setname)
-    bind(b"client|setinfo", client_setinfo)
-    bind(b"client|reply", client_reply)
-    bind(b"client|no-evict", client_no_evict)
-    bind(b"client|no-touch", client_no_touch)
-    bind(b"eval", script_eval)
-    bind(b"evalsha", script_evalsha)
-    bind(b"script|load", script_load)
-    bind(b"script|exists", script_exists)
-    bind(b"script|flush", script_flush)
-    bind(b"quit", connection_quit, ROW_NOW)
-    bind(b"reset", connection_reset, ROW_NOW)
-    bind(b"multi", transaction_multi, ROW_NOW)
-    bind(b"exec", transaction_exec, ROW_NOW)
-    bind(b"discard", transaction_discard, ROW_NOW)
-    bind(b"watch", transaction_watch, ROW_NOW)
-    bind(b"unwatch", transaction_unwatch)
-    return True
-
-
-cdef bint bind_admin() except False:
-    for name in ("info", "command", "client|list", "client|info", "client|kill", "config|get", "config|set",
-                 "config|resetstat"):
-        bind(name.encode(), admin)
-    for command in (*table.COMMANDS, *table.SUBCOMMANDS):
-        if command.name == "help" or command.parent == "command":
-            bind(command.full_name.encode(), admin)
-    return True
-
-
-cdef bint every_row_is_bound() except False:
-    cdef int i
-    for i in range(row_count):
-        if rows[i].handler == NULL and not rows[i].container:
-            raise ImportError(f"the command {rows[i].name!r} has no handler")
-    return True
 
 
 # Looking up
@@ -390,72 +196,6 @@ cdef Step transaction_discard(Run* r) noexcept nogil:
         return run_error(r, b"ERR DISCARD without MULTI")
     transaction_end(r)
     return reply_ok(r)
-
-
-cdef Step transaction_unwatch(Run* r) noexcept nogil:
-    if r.state != NULL:
-        queue_free(r.x, &r.state.watch)
-    return reply_ok(r)
-
-
-# A watched key, as EXEC will want to find it; behind it come its bytes.  A token of 0: it was not there.
-cdef struct Watched:
-    uint64_t cas
-    int64_t expire_ms
-    size_t key_len
-
-
-cdef void look_at(Run* r, Slice key, Watched* out) noexcept nogil:
-    cdef uint64_t hash = 0
-    cdef View v
-    cdef int _attempt
-    out.cas = 0
-    out.expire_ms = 0
-    out.key_len = key.len
-    for _attempt in range(RUN_RETRIES):
-        if find(r, key, &hash, &v) != STORE_OK:
-            return
-        # given out, the token stays the item's own however the store moves it
-        store_token_given(r.x.store, &v)
-        if store_validate(r.x.store, &v):
-            out.cas = v.cas
-            out.expire_ms = v.expire_ms
-            return
-
-
-cdef Step transaction_watch(Run* r) noexcept nogil:
-    cdef const uint8_t* at = r.first
-    cdef Watched watched
-    cdef Slice key
-    cdef size_t _i
-    if in_multi(r):
-        return run_error(r, b"ERR WATCH inside MULTI is not allowed")
-    if run_state(r) == NULL:
-        return run_error(r, b"ERR there is no memory left for what a connection may keep")
-    resp_next_arg(&at)
-    for _i in range(1, r.argc):
-        key = resp_next_arg(&at)
-        look_at(r, key, &watched)
-        if not (queue_add(r, &r.state.watch, &watched, sizeof(Watched))
-                and queue_add(r, &r.state.watch, key.ptr, key.len)):
-            queue_free(r.x, &r.state.watch)
-            return run_error(r, b"ERR there is no memory left to watch so many keys; none is watched now")
-        r.state.watch.entries += 1
-    return reply_ok(r)
-
-
-cdef bint watched_changed(Run* r) noexcept nogil:
-    cdef const uint8_t* at = r.state.watch.base
-    cdef Watched then, now
-    cdef uint32_t _i
-    for _i in range(r.state.watch.entries):
-        memcpy(&then, at, sizeof(Watched))
-        at += sizeof(Watched)
-        look_at(r, slice_of(at, then.key_len), &now)
-        if now.cas != then.cas or now.expire_ms != then.expire_ms:
-            return True
-        at += then.key_len
-    return False
 
 
 cdef struct Mark:                   # where a queued command's reply begins
@@ -768,9 +508,15 @@ cdef void resp_client_words(const Conn* c, ClientWords* words) noexcept nogil:
     words.watching = <int> state.watch.entries
 
 
-make_rows()
-bind_strings()
-bind_keys()
-bind_connection()
-bind_admin()
+cdef bint bind_transactions() except False:
+    bind(b"reset", connection_reset, ROW_NOW)
+    bind(b"multi", transaction_multi, ROW_NOW)
+    bind(b"exec", transaction_exec, ROW_NOW)
+    bind(b"discard", transaction_discard, ROW_NOW)
+    bind(b"watch", transaction_watch, ROW_NOW)
+    bind(b"unwatch", transaction_unwatch)
+    return True
+
+
+bind_transactions()
 every_row_is_bound()

@@ -1,4 +1,4 @@
-# RESP commands on keys: deleting, times to live, renaming, scanning, introspection.
+# RESP commands on keys: deleting, times to live, renaming.
 
 from libc.stdint cimport int64_t
 from whimbrel.base.slice cimport Slice
@@ -21,14 +21,4 @@ cdef Step keys_persist(Run* r) noexcept nogil
 cdef Step keys_rename(Run* r) noexcept nogil
 cdef Step keys_renamenx(Run* r) noexcept nogil
 cdef Step keys_copy(Run* r) noexcept nogil
-cdef Step keys_randomkey(Run* r) noexcept nogil
-cdef Step keys_dbsize(Run* r) noexcept nogil
-cdef Step keys_flush(Run* r) noexcept nogil
-cdef Step keys_scan(Run* r) noexcept nogil
-cdef Step keys_keys(Run* r) noexcept nogil
-cdef Step keys_object_encoding(Run* r) noexcept nogil
-cdef Step keys_object_freq(Run* r) noexcept nogil
-cdef Step keys_object_idletime(Run* r) noexcept nogil
-cdef Step keys_object_refcount(Run* r) noexcept nogil
-cdef Step keys_memory_usage(Run* r) noexcept nogil
 cdef StoreStatus change_time(Run* r, Slice key, const View* v, int64_t expire_ms) noexcept nogil

@@ -17,13 +17,14 @@
 # that never shrinks, so that a look from another thread (CLIENT LIST) may be outdated but never dangling.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memset
 from whimbrel.base.buffer cimport Writer, put_bytes, writer_len, writer_room
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.resp.codec cimport resp_next_arg, resp_parse_i64, resp_put_int
 from whimbrel.server.counters cimport RESP_ERRORS, RESP_KEYSPACE_HITS, RESP_KEYSPACE_MISSES, count
 from whimbrel.server.session cimport REPLY_SMALL, Conn, Context, reply_room
 from whimbrel.store.store cimport (
-    EXPECT_ANY, STORE_MAX_KEY, STORE_MISS, Put, Store, StoreStatus, View, store_hash, store_hit, store_read,
+    STORE_CHANGED, STORE_MAX_KEY, STORE_MISS, Put, Store, StoreStatus, View, store_hash, store_hit, store_read,
 )
 
 cdef enum:
@@ -175,3 +176,26 @@ cdef inline void used(Run* r, const View* v) noexcept nogil:
 
 cdef inline void missed(Run* r) noexcept nogil:
     count(r.x, RESP_KEYSPACE_MISSES)
+
+
+cdef inline Step changed(Run* r) noexcept nogil:
+    return put_failed(r, STORE_CHANGED)
+
+
+cdef inline Put new_put(Slice key, uint64_t hash, Slice value) noexcept nogil:
+    cdef Put put
+    memset(&put, 0, sizeof(Put))
+    put.key = key
+    put.hash = hash
+    put.prefix = value
+    return put
+
+
+cdef inline Put put_over(Slice key, const View* v, Slice value) noexcept nogil:
+    """A new value for an item that keeps its flags and its time."""
+    cdef Put put = new_put(key, v.hash, value)
+    put.hash = v.hash
+    put.flags = v.flags
+    put.expire_ms = v.expire_ms
+    put.expect = v.version
+    return put

@@ -17,8 +17,3 @@ cdef Step string_append(Run* r) noexcept nogil
 cdef Step string_strlen(Run* r) noexcept nogil
 cdef Step string_getrange(Run* r) noexcept nogil
 cdef Step string_setrange(Run* r) noexcept nogil
-cdef Step string_incr(Run* r) noexcept nogil
-cdef Step string_decr(Run* r) noexcept nogil
-cdef Step string_incrby(Run* r) noexcept nogil
-cdef Step string_decrby(Run* r) noexcept nogil
-cdef Step string_incrbyfloat(Run* r) noexcept nogil

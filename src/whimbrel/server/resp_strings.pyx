@@ -1,35 +1,22 @@
 """RESP commands on string values: each is a read, a decision and at most one store_put that expects what was read."""
 
-from libc cimport errno
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdio cimport snprintf
+from libc.stdint cimport int64_t, uint32_t, uint64_t, uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
-from whimbrel.base.buffer cimport Writer, put_i64, writer_init, writer_len
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.resp.codec cimport (
-    RESP_ARRAY, RESP_BULK, resp_next_arg, resp_parse_i64, resp_put_bulk, resp_put_crlf, resp_put_header, resp_put_null,
+    RESP_ARRAY, RESP_BULK, resp_next_arg, resp_put_bulk, resp_put_crlf, resp_put_header, resp_put_null,
 )
 from whimbrel.server.resp_run cimport (
-    GOT_BLOCKED, GOT_MISS, GOT_VALUE, RUN_ARGV, RUN_RETRIES, STEP_BLOCKED, STEP_DONE,
-    Got, Run, Step, arg_int, arg_is, find, find_true, missed, put_failed, reply_int, reply_ok, rewind, room, run_error,
+    GOT_BLOCKED, GOT_MISS, GOT_VALUE, RUN_ARGV, RUN_RETRIES, STEP_BLOCKED, STEP_DONE, Got, Run, Step, arg_int,
+    arg_is, changed, find_true, missed, new_put, put_failed, put_over, reply_int, reply_ok, rewind, room, run_error,
     run_error_about, run_max_expire_ms, run_put, used, value_reply,
 )
 from whimbrel.server.session cimport exclusive_enter, exclusive_leave, memory_give, memory_take
 from whimbrel.store.store cimport (
-    EXPECT_ANY, EXPECT_NONE, STORE_CHANGED, STORE_MISS, STORE_OK, STORE_TOO_LARGE, Put, StoreStatus, View, store_hash,
-    store_max_item, store_remove, store_validate, view_copy,
+    EXPECT_ANY, EXPECT_NONE, STORE_CHANGED, STORE_MISS, STORE_OK, STORE_TOO_LARGE, Put, StoreStatus, View,
+    store_hash, store_max_item, store_remove, store_validate, view_copy,
 )
-
-cdef extern from "<stdlib.h>" nogil:
-    long double strtold(const char* text, char** end)
-cdef extern from "<math.h>" nogil:
-    long double HUGE_VALL
-
-cdef enum:
-    DIGITS_MAX = 20             # bytes of the longest int64
-    FLOAT_CHARS = 5 * 1024      # bytes of the longest long double written out: 4933 digits and 17 more
-    RESUMED = 1                 # see string_mget
 
 cdef enum SetFlag:
     SET_NX = 1
@@ -44,29 +31,6 @@ cdef enum SetFlag:
     SET_ANY_TIME = 16 + 32 + 64 + 128
 
 cdef uint64_t MGET_AT = <uint64_t> 1 << 63
-
-
-cdef inline Step changed(Run* r) noexcept nogil:
-    return put_failed(r, STORE_CHANGED)
-
-
-cdef inline Put new_put(Slice key, uint64_t hash, Slice value) noexcept nogil:
-    cdef Put put
-    memset(&put, 0, sizeof(Put))
-    put.key = key
-    put.hash = hash
-    put.prefix = value
-    return put
-
-
-cdef inline Put put_over(Slice key, const View* v, Slice value) noexcept nogil:
-    """A new value for an item that keeps its flags and its time."""
-    cdef Put put = new_put(key, v.hash, value)
-    put.hash = v.hash
-    put.flags = v.flags
-    put.expire_ms = v.expire_ms
-    put.expect = v.version
-    return put
 
 
 # Reading
@@ -105,7 +69,7 @@ cdef Step string_mget(Run* r) noexcept nogil:
         here = at
         key = resp_next_arg(&at)
         got = GOT_BLOCKED
-        if room(r, 64):
+        if room(r, 128):
             got = value_reply(r, key, store_hash(r.x.store, key), &v)
         if got == GOT_BLOCKED:
             if not r.alone and not r.holding:
@@ -114,9 +78,11 @@ cdef Step string_mget(Run* r) noexcept nogil:
             return STEP_BLOCKED
         if got == GOT_VALUE:
             used(r, &v)
-        else:
+        elif got == GOT_MISS:
             missed(r)
             resp_put_null(r.w, r.version)
+        else:
+            changed(r)
         i += 1
     return STEP_DONE
 
@@ -608,157 +574,6 @@ cdef Step string_setrange(Run* r) noexcept nogil:
         status = set_range(r, &v if status == STORE_OK else NULL, <size_t> offset, &length)
         if status == STORE_OK:
             return reply_int(r, <int64_t> length)
-        if status != STORE_CHANGED:
-            return put_failed(r, status)
-    return changed(r)
-
-
-# Numbers
-
-cdef bint read_int(Run* r, const View* v, int64_t* out) noexcept nogil:
-    """The item's value as an int64 (to be validated)."""
-    cdef uint8_t digits[DIGITS_MAX]
-    if v.value_len > DIGITS_MAX:
-        return False
-    view_copy(r.x.store, v, 0, v.value_len, digits)
-    return resp_parse_i64(digits, v.value_len, out)
-
-
-cdef inline bint add_overflows(int64_t a, int64_t b) noexcept nogil:
-    cdef int64_t top = 0x7fffffffffffffff
-    return (b > 0 and a > top - b) or (b < 0 and a < -top - 1 - b)
-
-
-cdef StoreStatus put_number(Run* r, const View* v, Slice text) noexcept nogil:
-    """A number in place of the one in `v`, or (NULL) where there was none."""
-    cdef Put put
-    if v != NULL:
-        put = put_over(r.argv[1], v, text)
-    else:
-        put = new_put(r.argv[1], store_hash(r.x.store, r.argv[1]), text)
-        put.expect = EXPECT_NONE
-    return run_put(r, &put)
-
-
-cdef Step add(Run* r, int64_t by) noexcept nogil:
-    cdef uint8_t digits[DIGITS_MAX]
-    cdef Writer text
-    cdef View v
-    cdef uint64_t hash = 0
-    cdef int64_t value = 0
-    cdef bint right
-    cdef StoreStatus found, status
-    cdef int _attempt
-    for _attempt in range(RUN_RETRIES):
-        found = find(r, r.argv[1], &hash, &v)
-        value = 0
-        if found == STORE_OK:
-            right = read_int(r, &v, &value)
-            if not store_validate(r.x.store, &v):
-                continue
-            if not right:
-                return run_error(r, b"ERR value is not an integer or out of range")
-        if add_overflows(value, by):
-            return run_error(r, b"ERR increment or decrement would overflow")
-        writer_init(&text, digits, DIGITS_MAX)
-        put_i64(&text, value + by)
-        status = put_number(r, &v if found == STORE_OK else NULL, slice_of(digits, writer_len(&text)))
-        if status == STORE_OK:
-            return reply_int(r, value + by)
-        if status != STORE_CHANGED:
-            return put_failed(r, status)
-    return changed(r)
-
-
-cdef Step string_incr(Run* r) noexcept nogil:
-    return add(r, 1)
-
-
-cdef Step string_decr(Run* r) noexcept nogil:
-    return add(r, -1)
-
-
-cdef Step string_incrby(Run* r) noexcept nogil:
-    cdef int64_t by = 0
-    return add(r, by) if arg_int(r, r.argv[2], &by) else STEP_DONE
-
-
-cdef Step string_decrby(Run* r) noexcept nogil:
-    cdef int64_t by = 0
-    if not arg_int(r, r.argv[2], &by):
-        return STEP_DONE
-    if by == -<int64_t> 0x7fffffffffffffff - 1:
-        return run_error(r, b"ERR decrement would overflow")
-    return add(r, -by)
-
-
-cdef bint parse_float(char* text, size_t n, long double* out) noexcept nogil:
-    """A whole text (with room for a NUL behind it) as a long double; no blanks around it, and not a NaN."""
-    cdef char* end = NULL
-    if n == 0 or text[0] == 32 or 9 <= text[0] <= 13:
-        return False
-    text[n] = 0
-    errno.errno = 0
-    out[0] = strtold(text, &end)
-    if end != text + n or out[0] != out[0]:
-        return False
-    return errno.errno != errno.ERANGE or (out[0] != 0 and out[0] != HUGE_VALL and out[0] != -HUGE_VALL)
-
-
-cdef size_t format_float(long double value, char* text) noexcept nogil:
-    """17 decimals without their trailing zeros, into FLOAT_CHARS bytes."""
-    cdef size_t n = <size_t> snprintf(text, FLOAT_CHARS, b"%.17Lf", value)
-    while text[n - 1] == 48:
-        n -= 1
-    if text[n - 1] == 46:
-        n -= 1
-    if n == 2 and text[0] == 45 and text[1] == 48:
-        text[0] = 48
-        n = 1
-    return n
-
-
-cdef bint read_float(Run* r, const View* v, char* text, long double* out) noexcept nogil:
-    if v.value_len >= FLOAT_CHARS:
-        return False
-    view_copy(r.x.store, v, 0, v.value_len, <uint8_t*> text)
-    return parse_float(text, v.value_len, out)
-
-
-cdef Step string_incrbyfloat(Run* r) noexcept nogil:
-    cdef char text[FLOAT_CHARS]
-    cdef View v
-    cdef uint64_t hash = 0
-    cdef long double by = 0
-    cdef long double value = 0
-    cdef size_t n
-    cdef bint right
-    cdef StoreStatus found, status
-    cdef int _attempt
-    for _attempt in range(RUN_RETRIES):
-        found = find(r, r.argv[1], &hash, &v)
-        value = 0
-        if found == STORE_OK:
-            right = read_float(r, &v, text, &value)
-            if not store_validate(r.x.store, &v):
-                continue
-            if not right:
-                return run_error(r, b"ERR value is not a valid float")
-        if r.argv[2].len >= FLOAT_CHARS:
-            return run_error(r, b"ERR value is not a valid float")
-        memcpy(text, r.argv[2].ptr, r.argv[2].len)
-        if not parse_float(text, r.argv[2].len, &by):
-            return run_error(r, b"ERR value is not a valid float")
-        value += by
-        if value != value or value == HUGE_VALL or value == -HUGE_VALL:
-            return run_error(r, b"ERR increment would produce NaN or Infinity")
-        n = format_float(value, text)
-        if not room(r, n + 32):
-            return STEP_BLOCKED
-        status = put_number(r, &v if found == STORE_OK else NULL, slice_of(text, n))
-        if status == STORE_OK:
-            resp_put_bulk(r.w, text, n)
-            return STEP_DONE
         if status != STORE_CHANGED:
             return put_failed(r, status)
     return changed(r)
