@@ -1,0 +1,40 @@
+"""Edges of the store's interface."""
+
+from whimbrel.store.store import StoreHandle
+
+
+def test_keys_of_every_length() -> None:
+    store = StoreHandle.create(1 << 25, segment_bytes=1 << 16)
+    for length in range(1, 4096):
+        assert store.set(b"k" * length, b"%d" % length)
+    assert [n for n in range(1, 4096) if store.get(b"k" * n) != b"%d" % n] == []
+    assert store.put(b"k" * 4096, b"")[0] == "too_large"
+    assert store.verify() == []
+    store.close()
+
+
+def test_values_around_every_edge_of_a_segment() -> None:
+    store = StoreHandle.create(1 << 22, segment_bytes=4096)
+    sizes = [*range(2030, 2050), *range(4070, 4110), *range(8170, 8200), 100_000]
+    for size in sizes:
+        value = bytes(n & 255 for n in range(size))
+        assert store.set(b"key%d" % size, value)
+        assert store.get(b"key%d" % size) == value
+    for size in sizes:
+        assert store.delete(b"key%d" % size)
+    assert store.verify() == []
+    assert store.stats()["items"] == 0
+    store.close()
+
+
+def test_a_put_does_a_bounded_share_of_eviction() -> None:
+    store = StoreHandle.create(1 << 20, segment_bytes=4096)
+    most, before = 0, 0
+    for n in range(20000):
+        assert store.set(b"key%d" % (n % 15000), b"x" * 100)
+        stats = store.stats()
+        moved = stats["evicted_items"] + stats["relocated_items"] + stats["expired_items"]
+        most, before = max(most, moved - before), moved
+    assert before > 1000
+    assert most <= 2 * (256 + 8)
+    store.close()
