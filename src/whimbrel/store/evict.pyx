@@ -17,9 +17,9 @@ from whimbrel.store.item cimport (
     ITEM_CAS, ITEM_CHAINED, Item, item_bytes, item_decode, item_encode, item_key, item_live,
 )
 from whimbrel.store.layout cimport (
-    ACCESS_MASK, Evictor, FETCHED_BIT, FREQ_MAX, FREQ_SHIFT, OWNER_MASK, QUEUES, SEGMENT_LARGE, SEGMENT_OPEN,
-    SEGMENT_SEALED, Segment, Store, TOKEN_BIT, access_decode, access_encode, identity_of, live_bytes,
-    live_items, segment_of, slot_freq, slot_location, slot_make,
+    ACCESS_MASK, Evictor, FETCHED_BIT, FREQ_MAX, FREQ_SHIFT, LINE_WORDS, OWNER_MASK, QUEUES, SEGMENT_LARGE,
+    SEGMENT_OPEN, SEGMENT_SEALED, Segment, Store, TOKEN_BIT, access_decode, access_encode, ghosts_beside, hash_home,
+    identity_of, live_bytes, live_items, segment_of, slot_freq, slot_location, slot_make,
 )
 from whimbrel.store.policy cimport JUDGE_DROP, policy_of
 from whimbrel.store.process cimport try_lock_word, unlock_word
@@ -320,6 +320,7 @@ cdef int reap(Store* s, int64_t now_ms, int steps) noexcept nogil:
     cdef Segment* g = s.segments + e.victim
     cdef Item items[BATCH]
     cdef uint64_t hashes[BATCH]
+    cdef uint64_t* group
     cdef int n = 0, i, limit = BATCH if steps > BATCH else steps
     cdef uint64_t base = <uint64_t> e.victim << s.segment_shift
     if g.sequence != e.sequence or (g.state != SEGMENT_SEALED and g.state != SEGMENT_LARGE):
@@ -336,8 +337,10 @@ cdef int reap(Store* s, int64_t now_ms, int steps) noexcept nogil:
             e.offset = g.end
             break
         hashes[n] = hash_bytes(item_key(&items[n]), items[n].key_len, s.seed)
-        prefetch(group_of(s, hashes[n]))
-        prefetch(group_of(s, hashes[n]) + 8 * (hashes[n] & 3))
+        group = group_of(s, hashes[n])
+        prefetch(group)
+        prefetch(group + LINE_WORDS * hash_home(hashes[n]))
+        prefetch(ghosts_beside(s, group))
         e.offset += <uint32_t> item_bytes(&items[n])
         n += 1
     for i in range(n):

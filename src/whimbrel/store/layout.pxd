@@ -308,6 +308,11 @@ cdef inline uint64_t* group_at(const Store* s, uint64_t index) noexcept nogil:
     return s.groups + index * GROUP_WORDS
 
 
+cdef inline uint16_t* ghosts_beside(const Store* s, const uint64_t* group) noexcept nogil:
+    """A group's line of ghosts: a quarter of its bytes, as many entries as it has words."""
+    return s.ghosts + (group - s.groups)
+
+
 cdef inline uint64_t* overflow_line(const Store* s, uint64_t index) noexcept nogil:
     return s.overflow + index * LINE_WORDS
 

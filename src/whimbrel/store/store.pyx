@@ -7,8 +7,8 @@ from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 from whimbrel.base.atomic cimport (
-    cas64, fence_acquire, fetch_add64, fetch_add_relaxed64, load_acquire64, load_relaxed64, store_relaxed64,
-    store_release64,
+    cas64, fence_acquire, fetch_add64, fetch_add_relaxed64, load_acquire64, load_relaxed64, prefetch,
+    store_relaxed64, store_release64,
 )
 from whimbrel.base.buffer cimport Writer, put_byte, put_bytes, writer_room
 from whimbrel.base.hash cimport hash_bytes
@@ -20,10 +20,10 @@ from whimbrel.store.item cimport (
     item_decode, item_encode, item_fields, item_header_len, item_key, item_live, same_bytes,
 )
 from whimbrel.store.layout cimport (
-    ACCESS_MASK, CELLS, FETCHED_BIT, FREQ_MAX, FREQ_SHIFT, LINE_WORDS, OFFSET_BITS,
-    OWNER_MASK, PROCESSES_MAX, Region, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED,
-    SPILL_SHIFT, Segment, TAG_SHIFT, TOKEN_BIT, TOUCH_MASK, access_decode, access_encode, groups_grown, hash_home,
-    hash_tag, identity_of, live_bytes, live_items, mul_high, segment_of, slot_freq, slot_location, slot_make,
+    ACCESS_MASK, CELLS, FETCHED_BIT, FREQ_MAX, FREQ_SHIFT, LINE_WORDS, OFFSET_BITS, OWNER_MASK, PROCESSES_MAX,
+    Region, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, SPILL_SHIFT, Segment, TAG_SHIFT, TOKEN_BIT, TOUCH_MASK,
+    access_decode, access_encode, ghosts_beside, groups_grown, hash_home, hash_tag, identity_of, live_bytes,
+    live_items, mul_high, segment_of, slot_freq, slot_location, slot_make,
 )
 from whimbrel.store.policy cimport policy_of
 from whimbrel.store.process cimport process_wait
@@ -490,6 +490,7 @@ cdef inline void put_quantum(Store* s, uint64_t size, int64_t now_ms) noexcept n
 cdef int put_queue(Store* s, Append* a, const Put* put) noexcept nogil:
     """Where the key lives already, if it does."""
     a.group = group_of(s, put.hash)
+    prefetch(ghosts_beside(s, a.group))
     a.group_header = load_acquire64(a.group)
     a.found_at = group_find(s, a.group, a.group_header, put.key, put.hash, &a.found)
     if a.found_at == NULL:
