@@ -31,9 +31,8 @@ from whimbrel.store.layout cimport (
 from whimbrel.store.process cimport (
     lock_word, process_alive, process_set_undertaker, process_take_slot, try_lock_word, unlock_word,
 )
-from whimbrel.store.segment cimport (
-    live_sub, segment_free, segment_seal, segment_unnamed, segments_rebuild,
-)
+from whimbrel.store.relist cimport segments_rebuild
+from whimbrel.store.segment cimport live_sub, segment_free, segment_seal, segment_unnamed
 from whimbrel.store.table cimport (
     GROUP_SLOTS_MAX, group_clear, group_lock, group_slots, group_unlock, group_unlock_unchanged, header_repair,
     location_valid,

@@ -12,23 +12,29 @@ repairs the groups (death.pyx) drops the copies the cursor does not lead to.
 """
 
 from libc.stdint cimport uint32_t, uint64_t
-from whimbrel.base.atomic cimport fetch_add_relaxed64, load_acquire64, load_relaxed64, prefetch, store_release64
+from whimbrel.base.atomic cimport (
+    fetch_add_relaxed64, load_acquire64, load_relaxed64, prefetch, store_relaxed64, store_release64,
+)
 from whimbrel.base.hash cimport hash_bytes
 from whimbrel.store.evict cimport chain_sequence, dispose
 from whimbrel.store.item cimport Item, item_bytes, item_decode, item_key
 from whimbrel.store.layout cimport (
-    OWNER_MASK, Region, Store, group_at, groups_grown, mul_high, slot_location,
+    Region, SEGMENT_RETIRING, SEGMENT_UNUSED, Store, group_at, groups_grown, mul_high, slot_location,
 )
-from whimbrel.store.process cimport try_lock_word, unlock_word
-from whimbrel.store.segment cimport segments_retire
+from whimbrel.store.process cimport lock_word, try_lock_word, unlock_word
+from whimbrel.store.segment cimport URGENT_SEGMENTS, group_cost, segments_allowed
 from whimbrel.store.table cimport (
-    GROUP_SLOTS_MAX, group_clear, group_find_location, group_insert, group_least_used, group_lock, group_slots,
-    group_unlock, header_repair,
+    GROUP_SLOTS_MAX, group_clear, group_insert, group_least_used, group_lock, group_slots, group_unlock,
 )
+
+cdef extern from "<sys/mman.h>" nogil:
+    int madvise(void* addr, size_t size, int advice)
+    int MADV_REMOVE, MADV_DONTNEED
 
 cdef enum:
     OVERFLOW_SHARE = 5              # grow when there is an overflow line for every 5 groups: a mean of ~26 of 31
     TARGETS_MAX = 3
+    SEGMENTS_LEFT_MIN = 6           # the table takes no more than leaves so many
 
 
 cdef bint growth_wanted(const Store* s) noexcept nogil:
@@ -89,6 +95,65 @@ cdef void migrate_group(Store* s, uint64_t n, uint64_t index) noexcept nogil:
         group_unlock(group_at(s, target), headers[target - low])
     group_unlock(group, header)
     store_release64(&s.r.migrating, 0)
+
+
+# -- room for it: segments go back to the kernel --
+
+cdef uint32_t retire_one(Store* s, uint64_t allowed) noexcept nogil:
+    """Out of the free list, if more are in use than allowed."""
+    cdef Region* r = s.r
+    cdef uint32_t number = 0
+    lock_word(s, &r.segment_lock)
+    if r.segments_used > allowed and r.segments_free > URGENT_SEGMENTS:
+        number = <uint32_t> r.free_list
+        r.free_list = s.segments[number].next
+        s.segments[number].state = SEGMENT_RETIRING
+        store_relaxed64(&r.retiring, number)
+        r.segments_free -= 1
+    unlock_word(&r.segment_lock)
+    return number
+
+
+cdef void give_back(Store* s, uint32_t number) noexcept nogil:
+    cdef Region* r = s.r
+    if s.segments[number].state == SEGMENT_RETIRING:
+        pages_return(s.heap + (<uint64_t> number << s.segment_shift), s.segment_bytes)
+    lock_word(s, &r.segment_lock)
+    if s.segments[number].state == SEGMENT_RETIRING:
+        s.segments[number].state = SEGMENT_UNUSED
+        s.segments[number].next = <uint32_t> r.retired_list
+        r.retired_list = number
+        r.segments_used -= 1
+    store_relaxed64(&r.retiring, 0)
+    unlock_word(&r.segment_lock)
+
+
+cdef void pages_return(void* pages, uint64_t size) noexcept nogil:
+    """To the kernel: shared memory and files have holes punched into them, which private memory refuses."""
+    if madvise(pages, size, MADV_REMOVE) != 0:
+        madvise(pages, size, MADV_DONTNEED)
+
+
+cdef bint segments_retire(Store* s, uint64_t groups) noexcept nogil:
+    """Make room for so many more groups of the table: free segments go back to the kernel.  False if there are too
+    few of them now; Region.growth_deficit then asks the evictor for more."""
+    cdef Region* r = s.r
+    cdef uint64_t allowed = segments_allowed(s)
+    cdef uint64_t segments = (groups * group_cost(s) + s.segment_bytes - 1) >> s.segment_shift
+    cdef uint32_t number
+    allowed = allowed - segments if allowed > segments else 0
+    if allowed < SEGMENTS_LEFT_MIN:
+        return False
+    while load_relaxed64(&r.segments_used) > allowed:
+        number = <uint32_t> load_relaxed64(&r.retiring)     # of a grower that died
+        if number == 0:
+            number = retire_one(s, allowed)
+        if number == 0:
+            store_relaxed64(&r.growth_deficit, load_relaxed64(&r.segments_used) - allowed)
+            return False
+        give_back(s, number)
+    store_relaxed64(&r.growth_deficit, 0)
+    return True
 
 
 cdef bint room(Store* s, uint64_t n) noexcept nogil:

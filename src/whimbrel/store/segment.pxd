@@ -5,6 +5,9 @@ from whimbrel.store.layout cimport (
 )
 
 
+cdef enum:
+    URGENT_SEGMENTS = 2             # the last free ones are only for the evictor's relocations
+
 cdef struct Place:                  # bytes handed out for one item, and the cell that protects them
     uint8_t* at
     uint64_t location
@@ -19,7 +22,7 @@ cdef bint segment_large(Store* s, int queue, int64_t expire_ms, int64_t now_ms, 
 cdef void list_append(Store* s, uint32_t number, int queue) noexcept nogil
 cdef void segment_free(Store* s, uint32_t number) noexcept nogil
 cdef void segment_free_large(Store* s, uint32_t number, uint64_t sequence) noexcept nogil
-cdef void segments_rebuild(Store* s) noexcept nogil
+cdef void segment_unopen(Store* s, uint32_t number) noexcept nogil
 cdef bint segment_unnamed(Store* s, uint64_t number) noexcept nogil
 cdef bint segment_seal(Store* s, uint32_t number) noexcept nogil
 cdef bint segment_quiet(Store* s, uint32_t number) noexcept nogil
@@ -27,7 +30,6 @@ cdef void segment_seal_all(Store* s) noexcept nogil
 cdef void segment_move_to(Store* s, uint32_t number, int queue) noexcept nogil
 cdef uint64_t overhead_bytes(const Store* s) noexcept nogil
 cdef uint64_t segments_allowed(const Store* s) noexcept nogil
-cdef bint segments_retire(Store* s, uint64_t groups) noexcept nogil
 cdef uint64_t segments_spare(const Store* s) noexcept nogil
 cdef int ttl_class(const Store* s, int64_t expire_ms, int64_t now_ms) noexcept nogil
 

@@ -12,22 +12,16 @@ from whimbrel.base.atomic cimport (
 )
 from whimbrel.store.layout cimport (
     CELLS, Cell, END_OPEN, LINE_BYTES, PROCESSES_MAX, Process, QUEUES, Region, SEGMENT_CHAINED,
-    SEGMENT_CLAIMED, SEGMENT_FREE, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_RETIRING, SEGMENT_SEALED, SEGMENT_UNUSED,
-    Segment, SegmentList, Store, TORN_FOUND, TORN_NOT, TTL_CLASSES, groups_grown, segment_of,
+    SEGMENT_CLAIMED, SEGMENT_FREE, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, Segment,
+    SegmentList, Store, TORN_NOT, TTL_CLASSES, groups_grown, segment_of,
 )
 from whimbrel.store.process cimport lock_word, unlock_word, whimbrel_thread_number
 
 cdef extern from "<sched.h>" nogil:
     int sched_yield()
 
-cdef extern from "<sys/mman.h>" nogil:
-    int madvise(void* addr, size_t size, int advice)
-    int MADV_REMOVE, MADV_DONTNEED
-
 cdef enum:
-    SEGMENTS_LEFT_MIN = 6           # the table takes no more than leaves so many
     HEADER_BYTES = 8192             # of the region's header and one process's slot
-    URGENT_SEGMENTS = 2             # the last free ones are only for the evictor's relocations
 
 
 # -- accounting: what is resident stays within heap_bytes --
@@ -129,63 +123,6 @@ cdef uint32_t take(Store* s, bint urgent) noexcept nogil:
     return number
 
 
-cdef uint32_t retire_one(Store* s, uint64_t allowed) noexcept nogil:
-    """Out of the free list, if more are in use than allowed."""
-    cdef Region* r = s.r
-    cdef uint32_t number = 0
-    lock_word(s, &r.segment_lock)
-    if r.segments_used > allowed and r.segments_free > URGENT_SEGMENTS:
-        number = <uint32_t> r.free_list
-        r.free_list = s.segments[number].next
-        s.segments[number].state = SEGMENT_RETIRING
-        store_relaxed64(&r.retiring, number)
-        r.segments_free -= 1
-    unlock_word(&r.segment_lock)
-    return number
-
-
-cdef void give_back(Store* s, uint32_t number) noexcept nogil:
-    cdef Region* r = s.r
-    if s.segments[number].state == SEGMENT_RETIRING:
-        pages_return(s.heap + (<uint64_t> number << s.segment_shift), s.segment_bytes)
-    lock_word(s, &r.segment_lock)
-    if s.segments[number].state == SEGMENT_RETIRING:
-        s.segments[number].state = SEGMENT_UNUSED
-        s.segments[number].next = <uint32_t> r.retired_list
-        r.retired_list = number
-        r.segments_used -= 1
-    store_relaxed64(&r.retiring, 0)
-    unlock_word(&r.segment_lock)
-
-
-cdef void pages_return(void* pages, uint64_t size) noexcept nogil:
-    """To the kernel: shared memory and files have holes punched into them, which private memory refuses."""
-    if madvise(pages, size, MADV_REMOVE) != 0:
-        madvise(pages, size, MADV_DONTNEED)
-
-
-cdef bint segments_retire(Store* s, uint64_t groups) noexcept nogil:
-    """Make room for so many more groups of the table: free segments go back to the kernel.  False if there are too
-    few of them now; Region.growth_deficit then asks the evictor for more."""
-    cdef Region* r = s.r
-    cdef uint64_t allowed = segments_allowed(s)
-    cdef uint64_t segments = (groups * group_cost(s) + s.segment_bytes - 1) >> s.segment_shift
-    cdef uint32_t number
-    allowed = allowed - segments if allowed > segments else 0
-    if allowed < SEGMENTS_LEFT_MIN:
-        return False
-    while load_relaxed64(&r.segments_used) > allowed:
-        number = <uint32_t> load_relaxed64(&r.retiring)     # of a grower that died
-        if number == 0:
-            number = retire_one(s, allowed)
-        if number == 0:
-            store_relaxed64(&r.growth_deficit, load_relaxed64(&r.segments_used) - allowed)
-            return False
-        give_back(s, number)
-    store_relaxed64(&r.growth_deficit, 0)
-    return True
-
-
 cdef void prepare(Store* s, uint32_t number, int64_t now_ms) noexcept nogil:
     cdef Segment* g = s.segments + number
     store_relaxed64(&g.sequence, fetch_add64(&s.r.next_sequence, 1))
@@ -236,116 +173,6 @@ cdef void segment_move_to(Store* s, uint32_t number, int queue) noexcept nogil:
     unlock_word(&s.r.segment_lock)
 
 
-# -- all lists anew, after their changer died; under segment_lock --
-
-cdef uint32_t merge_lists(Store* s, uint32_t a, uint32_t b) noexcept nogil:
-    """Two lists in the order of their sequences into one."""
-    cdef uint32_t first = 0, taken
-    cdef uint32_t* tail = &first
-    while a and b:
-        taken = a if s.segments[a].sequence < s.segments[b].sequence else b
-        if taken == a:
-            a = s.segments[a].next
-        else:
-            b = s.segments[b].next
-        tail[0] = taken
-        tail = &s.segments[taken].next
-    tail[0] = a if a else b
-    return first
-
-
-cdef uint32_t listed_by_age(Store* s, int queue) noexcept nogil:
-    """The segments of a queue, linked from old to young: a merge sort with a list for every power of two."""
-    cdef uint32_t sorted_lists[32]
-    cdef uint32_t one
-    cdef uint64_t i
-    cdef int k
-    cdef Segment* g
-    for k in range(32):
-        sorted_lists[k] = 0
-    for i in range(1, s.r.segments_bump):
-        g = s.segments + i
-        if g.queue != queue or not (
-                g.state == SEGMENT_OPEN or g.state == SEGMENT_SEALED or g.state == SEGMENT_LARGE):
-            continue
-        g.next = 0
-        one = <uint32_t> i
-        k = 0
-        while sorted_lists[k]:
-            one = merge_lists(s, sorted_lists[k], one)
-            sorted_lists[k] = 0
-            k += 1
-        sorted_lists[k] = one
-    one = 0
-    for k in range(32):
-        one = merge_lists(s, sorted_lists[k], one)
-    return one
-
-
-cdef void settle_states(Store* s) noexcept nogil:
-    """What was between two states is in one again: a chain belongs to a large item or is free, and a segment
-    is open only if appends find it."""
-    cdef uint64_t i, spans
-    cdef uint32_t number
-    cdef Segment* g
-    for i in range(1, s.r.segments_bump):
-        if s.segments[i].state == SEGMENT_CHAINED:
-            s.segments[i].prev = 0
-    for i in range(1, s.r.segments_bump):
-        if s.segments[i].state != SEGMENT_LARGE:
-            continue
-        number = s.segments[i].chain
-        spans = 1
-        while number and s.segments[number].state == SEGMENT_CHAINED:
-            s.segments[number].prev = <uint32_t> i
-            number = s.segments[number].chain
-            spans += 1
-        s.segments[i].spans = <uint32_t> spans
-    for i in range(1, s.r.segments_bump):
-        g = s.segments + i
-        if g.state == SEGMENT_CLAIMED or (g.state == SEGMENT_CHAINED and g.prev == 0):
-            g.state = SEGMENT_FREE
-        elif g.state == SEGMENT_OPEN and (s.r.open[g.queue * TTL_CLASSES + g.ttl_class] != i
-                                          or g.sequence <= s.r.flush_sequence):
-            unopen(s, <uint32_t> i)
-        if g.state == SEGMENT_SEALED and load_acquire32(&g.end) == END_OPEN:
-            g.torn = TORN_FOUND
-
-
-cdef void segments_rebuild(Store* s) noexcept nogil:
-    cdef Region* r = s.r
-    cdef uint64_t i, used = 0, free_segments = 0
-    cdef uint32_t number, following
-    cdef int queue
-    cdef Segment* g
-    settle_states(s)
-    for queue in range(QUEUES):
-        number = listed_by_age(s, queue)
-        r.lists[queue].head = r.lists[queue].tail = 0
-        r.lists[queue].count = 0
-        while number:
-            following = s.segments[number].next
-            list_append(s, number, queue)
-            number = following
-    r.free_list = 0
-    r.retired_list = 0
-    for i in range(r.segments_bump - 1, 0, -1):
-        g = s.segments + i
-        if g.state == SEGMENT_UNUSED:
-            g.next = <uint32_t> r.retired_list
-            r.retired_list = i
-            continue
-        used += 1
-        if g.state == SEGMENT_FREE:
-            free_segments += 1
-            g.chain = 0
-            g.next = <uint32_t> r.free_list
-            r.free_list = i
-    store_relaxed64(&r.segments_used, used)
-    store_relaxed64(&r.segments_free, free_segments)
-    store_release64(&r.sweep_wanted, 1)
-
-
 # -- sealing --
 
 cdef void close_segment(Store* s, Segment* g) noexcept nogil:
@@ -355,7 +182,7 @@ cdef void close_segment(Store* s, Segment* g) noexcept nogil:
         store_release32(&g.end, <uint32_t> old)
 
 
-cdef void unopen(Store* s, uint32_t number) noexcept nogil:
+cdef void segment_unopen(Store* s, uint32_t number) noexcept nogil:
     """Under segment_lock."""
     cdef Segment* g = s.segments + number
     cdef uint64_t* slot = &s.r.open[g.queue * TTL_CLASSES + g.ttl_class]
@@ -369,7 +196,7 @@ cdef bint segment_seal(Store* s, uint32_t number) noexcept nogil:
     """Take it out of use for appends."""
     lock_word(s, &s.r.segment_lock)
     if s.segments[number].state == SEGMENT_OPEN:
-        unopen(s, number)
+        segment_unopen(s, number)
     unlock_word(&s.r.segment_lock)
     return True
 
@@ -383,7 +210,7 @@ cdef void segment_seal_all(Store* s) noexcept nogil:
     for i in range(QUEUES * TTL_CLASSES):
         number = s.r.open[i]
         if number:
-            unopen(s, <uint32_t> number)
+            segment_unopen(s, <uint32_t> number)
     unlock_word(&s.r.segment_lock)
 
 
@@ -439,7 +266,7 @@ cdef bint open_next(Store* s, int queue, int ttl, uint64_t old, int64_t now_ms, 
         unlock_word(&s.r.segment_lock)
         return False
     if old:
-        unopen(s, <uint32_t> old)
+        segment_unopen(s, <uint32_t> old)
     prepare(s, number, now_ms)
     g = s.segments + number
     g.ttl_class = <uint8_t> ttl

@@ -1,0 +1,3 @@
+from whimbrel.store.layout cimport Store
+
+cdef void segments_rebuild(Store* s) noexcept nogil
