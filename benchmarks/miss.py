@@ -25,7 +25,7 @@ LINKS = 16  # lines out of order by no more than this
 
 SIMULATED_MEAN = 2048  # bytes of an object: at 1 % of web12 that is still 138 objects
 SHARES = (1, 5, 20)  # percent of distinct bytes
-SEGMENTS = 128  # at least, in a simulated heap; a server's has 512
+SEGMENTS = 256  # at least, in a simulated heap where 4 KiB are not too large; a server has 512
 LIVE_SLACK = 0.005  # of the capacity asked for
 HEAP_FITS = 5
 # S3-FIFO by libCacheSim 0.3.5 on the same traces and shares (see the data's own README)
