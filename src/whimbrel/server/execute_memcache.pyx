@@ -15,11 +15,12 @@ from whimbrel.protocol.memcache.codec cimport (
     MC_VERBOSITY, MC_VERSION, ME_ERROR, ME_TOO_LARGE, MR_NOT_FOUND, MR_NUMBER, MR_OK, MR_TOUCHED, McRequest,
     mc_is_retrieval, mc_parse_request, mc_put_value_line, mc_reply_word, mc_resume_state,
 )
-from whimbrel.protocol.memcache.words cimport find_newline, line_end, mc_next_word, read_u64
+from whimbrel.protocol.memcache.words cimport mc_next_word
 from whimbrel.server.counters cimport (
     MC_CMD_FLUSH, MC_CMD_GET, MC_CMD_TOUCH, MC_GET_HITS, MC_GET_MISSES, MC_STORE_TOO_LARGE, MC_TOUCH_HITS,
     MC_TOUCH_MISSES, count, count_many,
 )
+from whimbrel.server.memcache_ahead cimport ask_ahead
 from whimbrel.server.memcache_items cimport (
     BIG_VALUE, Change, Delta, READ_TRIES, change_nothing_but, expiry_of, item_delete, item_delta, item_rewrite,
     item_store, item_touch,
@@ -40,8 +41,6 @@ from whimbrel.server import memcache_stats
 cdef enum:
     VALUE_LINE_ROOM = 512           # bytes around a value: VALUE, key, three numbers, line ends, and END
     KEYS_AHEAD = 8                  # keys of a multi-get whose lines of the table are asked for together
-    REQUESTS_AHEAD = 8              # pipelined requests, likewise
-    AHEAD_LINE_MAX = 300            # bytes of a line that is looked at ahead: a key and some numbers
     VERBOSITY_MAX = 2               # as the original's
 
 cdef bytes VERSION_TEXT = b"VERSION " + memcache_stats.VERSION.encode() + b"\r\n"
@@ -323,44 +322,6 @@ cdef inline size_t drop_swallowed(Conn* c, size_t n) noexcept nogil:
     cdef size_t dropped = min(<uint64_t> n, c.mc_swallow)
     c.mc_swallow -= dropped
     return dropped
-
-
-cdef size_t ask_ahead(Context* x, const uint8_t* data, size_t n) noexcept nogil:
-    """Asks memory for the table lines of the next few pipelined requests, then for the items those name, so
-    that their waits overlap.
-
-    A guess from the first words of each line: a wrong one costs a wasted prefetch.  Returns how far it looked.
-    """
-    cdef const uint8_t* newline
-    cdef const uint8_t* end
-    cdef const uint8_t* p
-    cdef Slice word
-    cdef uint64_t hashes[REQUESTS_AHEAD]
-    cdef uint64_t block = 0
-    cdef size_t at = 0
-    cdef int keys = 0, i
-    for _ in range(REQUESTS_AHEAD):
-        newline = find_newline(data + at, min(n - at, <size_t> AHEAD_LINE_MAX))
-        if newline == NULL:
-            at = n
-            break
-        p = data + at
-        end = line_end(p, newline)
-        mc_next_word(&p, end, &word)
-        at = <size_t> (newline + 1 - data)
-        if word.len > 4 or not mc_next_word(&p, end, &word):
-            continue
-        hashes[keys] = store_hash(x.store, word)
-        store_prefetch(x.store, hashes[keys])
-        keys += 1
-        if mc_next_word(&p, end, &word) and mc_next_word(&p, end, &word) and mc_next_word(&p, end, &word):
-            if read_u64(word, &block):
-                at = n if block >= n - at else at + block + 2
-        if at >= n:
-            break
-    for i in range(keys):
-        store_prefetch_item(x.store, hashes[i])
-    return at
 
 
 cdef Outcome execute_memcache(
