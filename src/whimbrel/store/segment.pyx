@@ -136,9 +136,9 @@ cdef void prepare(Store* s, uint32_t number, int64_t now_ms) noexcept nogil:
     store_release64(&g.write, 0)
 
 
-cdef void free_locked(Store* s, uint32_t number) noexcept nogil:
-    cdef uint32_t chained, n = number
-    list_remove(s, number)
+cdef void free_chain(Store* s, uint32_t n) noexcept nogil:
+    """To the free list; it is in no other list."""
+    cdef uint32_t chained
     while n:
         chained = s.segments[n].chain
         s.segments[n].state = SEGMENT_FREE
@@ -147,6 +147,11 @@ cdef void free_locked(Store* s, uint32_t number) noexcept nogil:
         s.r.free_list = n
         s.r.segments_free += 1
         n = chained
+
+
+cdef void free_locked(Store* s, uint32_t number) noexcept nogil:
+    list_remove(s, number)
+    free_chain(s, number)
 
 
 cdef void segment_free(Store* s, uint32_t number) noexcept nogil:
@@ -342,6 +347,11 @@ cdef bint segment_large(Store* s, int queue, int64_t expire_ms, int64_t now_ms, 
         return False
     for _ in range(wanted):
         number = take(s, True)
+        if number == 0:             # the table has grown since: its limit is lowered without segment_lock
+            free_chain(s, first)
+            unlock_word(&s.r.segment_lock)
+            store_release64(&place.cell.segment, 0)
+            return False
         g = s.segments + number
         prepare(s, number, now_ms)
         g.state = SEGMENT_CHAINED
