@@ -323,10 +323,12 @@ cdef int reap(Store* s, int64_t now_ms, int steps) noexcept nogil:
     cdef uint64_t* group
     cdef int n = 0, i, limit = BATCH if steps > BATCH else steps
     cdef uint64_t base = <uint64_t> e.victim << s.segment_shift
-    if g.sequence != e.sequence or (g.state != SEGMENT_SEALED and g.state != SEGMENT_LARGE):
+    cdef int state = g.state        # read once, and before the sequence: a large item's segment may be freed meanwhile
+    fence_acquire()
+    if load_relaxed64(&g.sequence) != e.sequence or (state != SEGMENT_SEALED and state != SEGMENT_LARGE):
         e.victim = 0
         return 1
-    if g.state == SEGMENT_LARGE:
+    if state == SEGMENT_LARGE:
         reap_large(s, now_ms)
         return 4
     if live_items(load_acquire64(&g.live)) == 0:
