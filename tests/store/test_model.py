@@ -160,3 +160,16 @@ def test_eviction_keeps_accounts_and_values(policy: str) -> None:
     assert stats["evicted_items"] > 0
     assert stats["table_bytes"] + stats["segments"] * stats["segment_bytes"] <= stats["heap_bytes"]
     store.close()
+
+
+@pytest.mark.parametrize("flags", [0, 7])
+def test_the_longest_keys_in_the_smallest_segments(flags: int) -> None:
+    """A key must lie whole in its first segment: what cannot is refused, everything else is found."""
+    store = StoreHandle.create(1 << 17, segment_bytes=4096)
+    for length in range(4060, 4096):
+        key = b"k" * length
+        status, _ = store.put(key, b"value", flags=flags, ttl_ms=60_000)
+        assert status == ("ok" if length + 24 <= 4096 else "too_large")
+        assert store.get(key) == (b"value" if status == "ok" else None)
+    assert store.verify() == []
+    store.close()

@@ -54,7 +54,8 @@ cdef void place(Store* s, uint64_t* group, uint64_t* header, uint64_t slot) noex
         at = group_least_used(s, group, header[0])
         fetch_add_relaxed64(&s.r.counters.table_full_evictions, 1)
         if not item_decode(s, slot_location(at[0]), &it):
-            return
+            group_clear(s, group, header, at)
+            continue
         sequence = chain_sequence(s, &it)
         group_clear(s, group, header, at)
         dispose(s, it.location, item_bytes(&it), sequence)

@@ -16,7 +16,8 @@ from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.store.evict cimport chain_sequence, dispose, evict_pressure, evict_slice
 from whimbrel.store.growth cimport growth_step, growth_wanted
 from whimbrel.store.item cimport (
-    ITEM_CAS, ITEM_CHAINED, ITEM_EXPIRES, ITEM_FLAGS, ITEM_HEADER_BYTES, ITEM_STALE, ITEM_WON, Item, item_bytes,
+    ITEM_CAS, ITEM_CHAINED, ITEM_EXPIRES, ITEM_FLAGS, ITEM_HEADER_BYTES, ITEM_HEADER_BYTES_MAX, ITEM_STALE, ITEM_WON, Item,
+    item_bytes,
     item_decode, item_encode, item_fields, item_header_len, item_key, item_live, same_bytes,
 )
 from whimbrel.store.layout cimport (
@@ -428,10 +429,12 @@ cdef void make_room(Store* s, uint64_t* group, uint64_t* header) noexcept nogil:
     cdef Item it
     cdef uint64_t sequence
     fetch_add_relaxed64(&s.r.counters.table_full_evictions, 1)
-    if item_decode(s, slot_location(at[0]), &it):
-        sequence = chain_sequence(s, &it)
+    if not item_decode(s, slot_location(at[0]), &it):
         group_clear(s, group, header, at)
-        dispose(s, it.location, item_bytes(&it), sequence)
+        return
+    sequence = chain_sequence(s, &it)
+    group_clear(s, group, header, at)
+    dispose(s, it.location, item_bytes(&it), sequence)
 
 
 cdef inline uint64_t* find_again(Store* s, const Append* a, const Put* put, uint64_t* group, uint64_t header,
@@ -518,6 +521,8 @@ cdef StoreStatus store_put(Store* s, const Put* put, int64_t now_ms, uint64_t* c
     cdef Outcome outcome
     cdef int queue
     if put.key.len > STORE_MAX_KEY or value_len > STORE_MAX_VALUE or put.key.len + value_len > s.max_item:
+        return STORE_TOO_LARGE
+    if ITEM_HEADER_BYTES_MAX + put.key.len > s.segment_bytes:   # a key does not go on in a chained segment
         return STORE_TOO_LARGE
     queue = put_queue(s, &a, put)
     for _ in range(PUT_TRIES):
