@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cacheitem": {"base", "store", "cachecodec"},
     "cacheread": {"base", "store", "cachecodec", "cacheitem"},
     "cachecore": {"base", "store", "cachecodec", "cacheitem", "cacheread"},
+    "cachetesting": {"base", "store", "cachecodec", "cacheitem", "cacheread"},
     "cache": {"base", "store", "cachecodec", "cachecore"},
     "cachekeys": {"base", "cache", "cachecodec"},
     "cachecalls": {"base", "cache", "cachecore", "cachekeys"},

@@ -1,7 +1,9 @@
 """@cached: keys, single flight among threads and tasks, exceptions, clearing."""
 
 import asyncio
+import contextvars
 import os
+import signal
 import threading
 import time
 from typing import Any, cast
@@ -273,6 +275,68 @@ def test_a_fork_during_a_computation_leaves_the_child_free(cache):
     thread.join(LONG)
 
 
+@pytest.mark.parametrize("kind", ["threads", "tasks"])
+def test_a_fork_while_another_thread_counts_leaves_the_child_free(cache, kind):
+    def answer():
+        return 5
+
+    async def answer_later():
+        return 5
+
+    f: Any = cached(cache)(answer if kind == "threads" else answer_later)
+
+    def call():
+        return f() if kind == "threads" else asyncio.run(f())
+
+    counts = f.cache_info.__self__
+    held, go = threading.Event(), threading.Event()
+
+    def hold():
+        with counts.lock:
+            held.set()
+            assert go.wait(LONG)
+
+    thread = threading.Thread(target=hold, daemon=True)
+    thread.start()
+    assert held.wait(LONG)
+    pid = os.fork()
+    if pid == 0:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(int(LONG))
+        try:
+            os._exit(0 if call() == 5 and f.cache_info().misses == 1 else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    go.set()
+    thread.join(LONG)
+
+
+def test_a_thread_that_outlives_the_call_it_came_from_calls_like_any_other(cache):
+    go, calls, answers = threading.Event(), [], []
+
+    def work():
+        assert go.wait(LONG)
+        answers.extend([f(), f()])
+
+    @cached(cache)
+    def f():
+        calls.append(1)
+        if len(calls) == 1:
+            context = contextvars.copy_context()
+            threads.append(threading.Thread(target=lambda: context.run(work), daemon=True))
+            threads[0].start()
+        return len(calls)
+
+    threads: list[threading.Thread] = []
+    assert f() == 1
+    del cache[f.cache_key()]  # as if it were evicted
+    go.set()
+    threads[0].join(LONG)
+    assert answers == [2, 2]
+    assert f.cache_info()._asdict() == {"hits": 1, "misses": 2, "waits": 0, "timeouts": 0, "uncacheable": 0}
+
+
 # ---- tasks ---------------------------------------------------------------------------------------------
 
 
@@ -393,6 +457,33 @@ def test_async_recursion_also_through_child_tasks(cache):
 
     async def main():
         assert await f(1) >= 1
+
+    run(main())
+
+
+def test_a_task_that_outlives_the_call_it_came_from_calls_like_any_other(cache):
+    calls = []
+
+    async def main():
+        go, tasks = asyncio.Event(), []
+
+        async def work():
+            await go.wait()
+            return [*await asyncio.gather(f(), f()), await f()]
+
+        @cached(cache)
+        async def f():
+            calls.append(1)
+            if len(calls) == 1:
+                tasks.append(asyncio.ensure_future(work()))
+            await asyncio.sleep(0)
+            return len(calls)
+
+        assert await f() == 1
+        del cache[f.cache_key()]  # as if it were evicted
+        go.set()
+        assert await tasks[0] == [2, 2, 2]
+        assert f.cache_info()._asdict() == {"hits": 1, "misses": 2, "waits": 1, "timeouts": 0, "uncacheable": 0}
 
     run(main())
 

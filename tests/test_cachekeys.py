@@ -1,5 +1,7 @@
 """Which calls of a @cached function are one, and which are not."""
 
+import os
+
 import pytest
 
 from whimbrel import cached
@@ -65,6 +67,53 @@ def test_functions_do_not_share_answers(cache):
     assert f.__qualname__ != "other"
     assert cached(cache, name="same")(f)(1) == 1
     assert cached(cache, name="same")(lambda value: -value)(1) == 1
+
+
+def in_child(work):
+    """The exit status of a forked child: 0 when `work` returns true there."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os._exit(0 if work() else 1)
+        finally:
+            os._exit(2)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def for_tenant(tenant):
+    return lambda value: f"{tenant}:{value}"
+
+
+class Tenant:
+    def __init__(self, name):
+        self.name = name
+
+    def secret(self, value):
+        return f"{self.name}:{value}"
+
+
+@pytest.mark.parametrize("made", [for_tenant, lambda name: Tenant(name).secret])
+def test_closures_decorated_in_different_processes_do_not_share_answers(cache, made):
+    assert in_child(lambda: cached(cache)(made("a"))(1) == "a:1") == 0
+    assert cached(cache)(made("b"))(1) == "b:1"
+    assert in_child(lambda: cached(cache)(made("c"))(1) == "c:1") == 0
+
+
+def of_the_module(pid):
+    return os.getpid()
+
+
+def test_a_function_of_a_module_is_the_same_one_in_every_process(cache):
+    assert in_child(lambda: cached(cache)(of_the_module)(1) == os.getpid()) == 0
+    shared = cached(cache)(of_the_module)
+    assert shared(1) != os.getpid()
+    assert cached(cache)(of_the_module)(1) == os.getpid()  # the name is taken here: this may be another function
+
+
+def test_a_closure_decorated_before_the_fork_shares_answers(cache):
+    f = cached(cache)(lambda number: (number, os.getpid()))
+    assert in_child(lambda: f(1) == (1, os.getpid())) == 0
+    assert f(1) != (1, os.getpid())
 
 
 def test_a_key_function(cache):

@@ -132,7 +132,7 @@ class Cache(CacheCore, MutableMapping[Key, Any]):
         cache._names = {}
         return cache
 
-    _names: dict[str, int]  # how many functions were memoized here under a name, see cachecalls
+    _names: dict[str, str]  # names of functions memoized here, see cachekeys
 
     # ---- many keys -------------------------------------------------------------------------------------
 

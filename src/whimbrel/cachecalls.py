@@ -32,8 +32,6 @@ P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 
 PATIENCE = 10.0  # seconds a caller waits for another's computation before it computes itself
-# Keys this thread or task is computing now: a child task or thread that was given the context counts too.
-_computing: contextvars.ContextVar[frozenset[bytes]] = contextvars.ContextVar("whimbrel_computing", default=frozenset())
 
 
 class CacheInfo(NamedTuple):
@@ -78,6 +76,38 @@ class _Counts:
             return CacheInfo(self.hits, self.misses, self.waits, self.timeouts, self.uncacheable)
 
 
+# ---- what this thread or task is computing --------------------------------------------------------------
+
+
+class _Running:
+    """One run of a function, for the time of a `with`."""
+
+    __slots__ = ("active", "key", "token")
+
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+        self.active = False
+
+    def __enter__(self) -> None:
+        others = {key: running for key, running in _computing.get({}).items() if running.active}
+        self.active = True
+        self.token = _computing.set({**others, self.key: self})
+
+    def __exit__(self, *_error: object) -> None:
+        self.active = False
+        _computing.reset(self.token)
+
+
+# What this context's thread or task is computing, by key.  A child task or thread that was given the context
+# counts too, but only while the run lasts: it may outlive the call that started it, and has the run here forever.
+_computing: contextvars.ContextVar[dict[bytes, _Running]] = contextvars.ContextVar("whimbrel_computing")
+
+
+def _is_computing(key: bytes) -> bool:
+    running = _computing.get({}).get(key)
+    return running is not None and running.active
+
+
 # ---- flights: computations others may wait for ----------------------------------------------------------
 
 
@@ -106,6 +136,11 @@ class _Caller:
         self.ttl = ttl
         self.patience = patience
         self.counts = _Counts()
+        _forkable.add(self)
+
+    def after_fork(self) -> None:
+        """In a forked child: a lock may have been held by a thread that does not exist here."""
+        self.counts.lock = threading.Lock()
 
     def store(self, key: bytes, value: Any) -> None:
         """Keep an answer; one that does not fit is still an answer."""
@@ -119,19 +154,30 @@ class _Caller:
         return self.cache.get(key, value)
 
 
+_forkable: "weakref.WeakSet[_Caller]" = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for caller in list(_forkable):
+        caller.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
 class _ThreadCaller(_Caller):
     """Single flight among threads."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._forget_flights()
-        _forkable.add(self)
-
-    def _forget_flights(self) -> None:
-        # in a forked child the threads that were computing do not exist, and the lock may have been held
         self.lock = threading.Lock()
         self.flights: dict[bytes, _Flight] = {}
-        self.counts.lock = threading.Lock()
+
+    def after_fork(self) -> None:
+        """Nor do the threads that were computing."""
+        super().after_fork()
+        self.lock = threading.Lock()
+        self.flights = {}
 
     def call(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         key = self.keys.of(args, kwargs)
@@ -141,7 +187,7 @@ class _ThreadCaller(_Caller):
                 with self.counts.lock:
                     self.counts.hits += 1
                 return value
-            if key in _computing.get():
+            if _is_computing(key):
                 self.counts.add("misses")
                 return function(*args, **kwargs)
             with self.lock:
@@ -159,11 +205,8 @@ class _ThreadCaller(_Caller):
 
     def compute(self, key: bytes, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         self.counts.add("misses")
-        token = _computing.set(_computing.get() | {key})
-        try:
+        with _Running(key):
             value = function(*args, **kwargs)
-        finally:
-            _computing.reset(token)
         self.store(key, value)
         return value
 
@@ -187,17 +230,6 @@ class _ThreadCaller(_Caller):
             flight.done.set()
 
 
-_forkable: "weakref.WeakSet[_ThreadCaller]" = weakref.WeakSet()
-
-
-def _after_fork_in_child() -> None:
-    for caller in list(_forkable):
-        caller._forget_flights()
-
-
-os.register_at_fork(after_in_child=_after_fork_in_child)
-
-
 class _TaskCaller(_Caller):
     """Single flight among the tasks of each event loop."""
 
@@ -219,7 +251,7 @@ class _TaskCaller(_Caller):
                 with self.counts.lock:
                     self.counts.hits += 1
                 return value
-            if key in _computing.get():
+            if _is_computing(key):
                 self.counts.add("misses")
                 return await function(*args, **kwargs)
             flight = flights.get(key)
@@ -242,11 +274,8 @@ class _TaskCaller(_Caller):
         kwargs: dict[str, Any],
     ) -> Any:
         self.counts.add("misses")
-        token = _computing.set(_computing.get() | {key})
-        try:
+        with _Running(key):
             value = await function(*args, **kwargs)
-        finally:
-            _computing.reset(token)
         self.store(key, value)
         return value
 
@@ -289,8 +318,9 @@ def cached(
 
     ttl       seconds an answer lives; None: until evicted; left out: the cache's default
     key       from the call's arguments to what tells calls apart (str or bytes), instead of the arguments
-    name      what the answers are stored under; by default the function's module and qualified name, and a
-              number where that is taken.  The same name on purpose makes two functions share answers.
+    name      what the answers are stored under; by default the function's module and qualified name, and
+              for a closure or lambda, or where that is taken, a random token: processes forked from one
+              share those decorated before.  The same name on purpose makes two functions share answers.
     ignore    names of parameters that are no part of the key, such as "self"
     patience  seconds to wait for another caller's computation of the same key before computing as well
 

@@ -14,6 +14,7 @@ Deliberately not: identity of objects (an id is used again by another object); s
 import hashlib
 import inspect
 import secrets
+import types
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
@@ -23,15 +24,31 @@ from whimbrel.cachecodec import pack
 PLAIN_KEY_MAX = 200  # bytes of arguments kept as they are in a key; longer ones are hashed
 DIGEST_BYTES = 20  # 160 bits: two calls that share a key do not happen
 GENERATION_BYTES = 8
+TOKEN_BYTES = 16  # what is drawn for a function that its name does not tell from others; none is drawn twice
 
 KeyFunction = Callable[..., str | bytes]
 
 
+def _named_like_others(function: Callable[..., Any]) -> bool:
+    """Whether another function may have the same module and qualified name: a closure, a lambda, a bound method."""
+    if "<" in function.__qualname__ or getattr(function, "__closure__", None):
+        return True
+    bound_to = getattr(function, "__self__", None)
+    return bound_to is not None and not isinstance(bound_to, types.ModuleType)
+
+
 def stable_name(function: Callable[..., Any], cache: Cache) -> str:
-    """A name that only this function has: two closures of one factory do not share answers."""
+    """A name that only this function has: two closures of one factory do not share answers.
+
+    The region outlives a fork, and processes decorate on their own then: nothing counted in one of them can tell
+    its closures from another's, so a random token does.  A function of a module is the same in each of them.
+    """
     name = f"{function.__module__}.{function.__qualname__}"
-    count = cache._names[name] = cache._names.get(name, 0) + 1
-    return name if count == 1 else f"{name}#{count}"
+    token = secrets.token_hex(TOKEN_BYTES)
+    # (setdefault is one step, also among threads, and leaves no lock that a fork could catch)
+    if _named_like_others(function) or cache._names.setdefault(name, token) != token:
+        return f"{name}#{token}"
+    return name
 
 
 def _plain(value: object) -> object:

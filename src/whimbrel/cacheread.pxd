@@ -30,6 +30,9 @@ cdef class CacheReader:
     cdef bint peek(self, Key* key, View* v) noexcept
 
 
+cdef object take(CacheReader cache, const View* v, bint hit)
+
+
 cdef inline int check_open(CacheReader cache) except -1:
     return refuse_closed() if cache.store == NULL else 0
 

@@ -34,6 +34,7 @@ cdef extern from "math.h":
 
 cdef enum:
     SMALL_BYTES = 512           # bytes: values that are neither bytes nor str, up to here, are read through the stack
+    UNPROVEN_BYTES = 4 << 10    # bytes: a longer value gets memory only once its view was true; a false one claims anything
     CLOCK_EVERY = 64            # operations for which a coarse clock reading is used again
     SCAN_BYTES = 64 << 10       # bytes of keys a scan takes at a time; one key needs STORE_MAX_KEY + 2
 
@@ -97,6 +98,8 @@ cdef object take(CacheReader cache, const View* v, bint hit):
     cdef uint8_t room[SMALL_BYTES]
     cdef uint8_t* dest = room
     cdef object copy = None
+    if v.value_len > UNPROVEN_BYTES and not store_validate(cache.store, v):
+        return missing
     if v.flags == FLAGS_STR:
         copy = PyUnicode_New(v.value_len, 127)  # most text is ASCII; what is not is decoded from these bytes
         dest = <uint8_t*> PyUnicode_DATA(copy)

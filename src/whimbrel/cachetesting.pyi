@@ -1,0 +1,3 @@
+from whimbrel.cacheread import CacheReader
+
+def takes_false_view(cache: CacheReader, value_len: int, text: bool) -> bool: ...
