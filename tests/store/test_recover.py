@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from whimbrel.store import testing
 from whimbrel.store.store import StoreHandle
 
 KEYS = 600
@@ -136,3 +137,24 @@ def test_what_is_no_region_is_said_so(tmp_path: Path) -> None:
     path.write_bytes(b"short")
     with pytest.raises(ValueError, match="is not a Whimbrel region"):
         StoreHandle.open(str(path))
+
+
+def test_a_first_step_of_growth_leaves_nothing_behind_the_table(tmp_path: Path) -> None:
+    path = str(tmp_path / "region")
+    pid = os.fork()
+    if pid == 0:
+        try:
+            store = StoreHandle.create(1 << 20, path=path)
+            for n in range(100):
+                store.set(b"key%d" % n, b"value")
+            testing.hold(store, "first step")
+            assert testing.words_beyond(store)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(pid, 0)[1] == 0
+    again = StoreHandle.open(path)
+    assert testing.words_beyond(again) == 0
+    assert again.verify() == []
+    assert all(again.get(b"key%d" % n) in (b"value", None) for n in range(100))
+    again.close()

@@ -11,9 +11,9 @@ from libc.string cimport memset
 from whimbrel.base.hash cimport hash_bytes
 from whimbrel.store.item cimport ITEM_CHAINED, Item, item_bytes, item_decode, item_key
 from whimbrel.store.layout cimport (
-    CELLS, END_OPEN, LINE_BYTES, OVERFLOW_MASK, OVERFLOW_SHIFT, OWNER_MASK, PROCESSES_MAX, QUEUES, Region,
+    CELLS, END_OPEN, GROUP_BYTES, LINE_BYTES, OVERFLOW_MASK, OVERFLOW_SHIFT, OWNER_MASK, PROCESSES_MAX, QUEUES, Region,
     SEGMENT_FREE, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, SEGMENT_UNUSED, SPILL_SHIFT, Segment, Store,
-    VERSION_SHIFT, group_at, group_index, groups_in_use, hash_tag, live_of, overflow_line, segment_of, slot_home,
+    VERSION_SHIFT, group_at, group_index, groups_grown, groups_in_use, hash_tag, live_of, overflow_line, segment_of, slot_home,
     slot_location, slot_tag,
 )
 from whimbrel.store.segment cimport list_append
@@ -91,6 +91,15 @@ cdef int sweep(Store* s, bytearray lines) except -1:
         while line:
             lines[line] = 1
             line = overflow_line(s, line)[0]
+    return 0
+
+
+cdef int clear_beyond(Store* s) except -1:
+    """A first step of growth that was not finished has left copies behind the last group."""
+    cdef uint64_t n = s.r.mapping >> 32
+    cdef uint64_t end = min(groups_grown(n), s.r.groups_max)
+    if <uint32_t> s.r.mapping == n and end > n:
+        memset(group_at(s, n), 0, (end - n) * GROUP_BYTES)
     return 0
 
 
@@ -177,6 +186,7 @@ cdef int recover(Store* s) except -1:
     r.counters.deaths = 0
     forget_processes(s)
     seal_all(s)
+    clear_beyond(s)
     sweep(s, lines)
     rebuild_overflow(s, lines)
     rebuild_lists(s)

@@ -13,13 +13,13 @@ from libc.string cimport memcpy, memset
 from whimbrel.base.clock cimport coarse_ns
 from whimbrel.base.hash cimport hash_bytes
 from whimbrel.base.slice cimport Slice
-from whimbrel.store.layout cimport CELLS, DEATH_NOT, PROCESSES_MAX
+from whimbrel.store.layout cimport CELLS, DEATH_NOT, GROUP_WORDS, PROCESSES_MAX, group_at, groups_grown
 from whimbrel.store.segment cimport Place, segment_reserve
 from whimbrel.store.store cimport (
     EXPECT_ANY, Put, STORE_BUSY, STORE_MISS, STORE_OK, Store, StoreHandle, StoreStatus, View, store_hash, store_hit,
     store_maintain, store_now_ms, store_put, store_read, store_remove, store_validate, view_copy,
 )
-from whimbrel.store.table cimport group_lock_of
+from whimbrel.store.table cimport group_lock, group_lock_of
 
 cdef enum:
     HEAD = 24
@@ -183,6 +183,9 @@ def hold(StoreHandle handle, str what, bytes key=b"key"):
         s.r.evict_lock = s.process
     elif what == "growth":
         s.r.grow_lock = s.process
+    elif what == "first step":
+        group_lock(s, group_at(s, s.r.mapping >> 32))
+        group_at(s, s.r.mapping >> 32)[1] = group_at(s, 0)[1] | 1 << 14
     elif what == "processes":
         s.r.process_lock = s.process
     else:
@@ -199,6 +202,13 @@ def slots(StoreHandle handle):
             named = sum(1 for j in range(CELLS) if s.r.processes[i].cells[j].segment)
             found.append((s.r.processes[i].pid, s.r.processes[i].death != DEATH_NOT, named))
     return found
+
+
+def words_beyond(StoreHandle handle):
+    """Words that are not 0 behind the last group, as far as the next growth would use them."""
+    cdef Store* s = handle.mapped()
+    cdef uint64_t i, n = s.r.mapping >> 32
+    return sum(1 for i in range(n * GROUP_WORDS, groups_grown(n) * GROUP_WORDS) if s.groups[i])
 
 
 def clean(StoreHandle handle):
