@@ -60,3 +60,24 @@ def test_resident_memory_stays_within_the_limit(policy: str, heap_bytes: int, va
     assert counted <= heap_bytes
     assert resident <= heap_bytes + SLACK_BYTES
     assert resident >= counted * 3 // 4, "the kernel counts something else"
+
+
+@pytest.mark.parametrize("heap_bytes", [1 << 16, 1 << 18, 8 << 20])
+def test_a_full_heap_makes_room_for_the_table(heap_bytes: int) -> None:
+    """Large values fill it, then small ones need a table many times as long; maintenance comes to an end."""
+    store = StoreHandle.create(heap_bytes)
+    for n in range(2 * heap_bytes // 1500):
+        assert store.set(b"large%d" % n, bytes(1500))
+    for n in range(heap_bytes // 12):
+        assert store.set(b"%d" % n, b"")
+    for _ in range(10_000):
+        if not store.maintain(1000):
+            break
+    else:
+        pytest.fail("store_maintain never says that it is done")
+    stats = store.stats()
+    assert stats["table_full_evictions"] < heap_bytes // 1200
+    assert stats["table_grows"] > 5 or heap_bytes < 1 << 20
+    assert stats["table_bytes"] + stats["segments"] * stats["segment_bytes"] <= heap_bytes
+    assert store.verify() == []
+    store.close()

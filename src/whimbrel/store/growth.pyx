@@ -137,20 +137,25 @@ cdef void pages_return(void* pages, uint64_t size) noexcept nogil:
 
 cdef bint segments_retire(Store* s, uint64_t groups) noexcept nogil:
     """Make room for so many more groups of the table: free segments go back to the kernel.  False if there are too
-    few of them now; Region.growth_deficit then asks the evictor for more."""
+    few of them now; Region.growth_deficit then asks the evictor for more.  It asks for the whole step, because what
+    has gone back already counts as spare until the table has grown.  If it is 0, the table can never grow."""
     cdef Region* r = s.r
     cdef uint64_t allowed = segments_allowed(s)
-    cdef uint64_t segments = (groups * group_cost(s) + s.segment_bytes - 1) >> s.segment_shift
+    cdef uint64_t used, segments = (groups * group_cost(s) + s.segment_bytes - 1) >> s.segment_shift
     cdef uint32_t number
     allowed = allowed - segments if allowed > segments else 0
     if allowed < SEGMENTS_LEFT_MIN:
+        store_relaxed64(&r.growth_deficit, 0)
         return False
-    while load_relaxed64(&r.segments_used) > allowed:
+    while True:
+        used = load_relaxed64(&r.segments_used)
+        if used <= allowed:
+            break
         number = <uint32_t> load_relaxed64(&r.retiring)     # of a grower that died
         if number == 0:
             number = retire_one(s, allowed)
         if number == 0:
-            store_relaxed64(&r.growth_deficit, load_relaxed64(&r.segments_used) - allowed)
+            store_relaxed64(&r.growth_deficit, used - allowed if used - allowed > segments else segments)
             return False
         give_back(s, number)
     store_relaxed64(&r.growth_deficit, 0)
@@ -166,7 +171,12 @@ cdef bint growth_step(Store* s, int groups) noexcept nogil:
     """Move up to so many groups; returns whether there are more to move."""
     cdef Region* r = s.r
     cdef uint64_t mapping, n, cursor
-    if not growth_wanted(s) or not try_lock_word(s, &r.grow_lock):
+    cdef bint possible = True
+    if not growth_wanted(s):
+        if load_relaxed64(&r.growth_deficit):
+            store_relaxed64(&r.growth_deficit, 0)
+        return False
+    if not try_lock_word(s, &r.grow_lock):
         return False
     while groups > 0 and growth_wanted(s):
         groups -= 1
@@ -175,8 +185,9 @@ cdef bint growth_step(Store* s, int groups) noexcept nogil:
         cursor = <uint32_t> mapping
         if cursor == n:
             if not room(s, n):
+                possible = load_relaxed64(&r.growth_deficit) != 0
                 break
             fetch_add_relaxed64(&r.counters.table_grows, 1)
         migrate_group(s, n, cursor - 1)
     unlock_word(&r.grow_lock)
-    return growth_wanted(s)
+    return possible and growth_wanted(s)
