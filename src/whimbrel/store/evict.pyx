@@ -191,8 +191,8 @@ cdef uint64_t copy_item(Store* s, const Item* it, bint token, const Place* place
 
 
 cdef bint relocate(Store* s, const Item* it, uint64_t hash, uint64_t slot, int verdict, int64_t now_ms) noexcept nogil:
-    """Append again and swing the slot over; False if there was no room or the slot has changed, with
-    nothing changed."""
+    """Append again and swing the slot over; False if there was no room or the slot has changed (or everything was
+    flushed: the copy may already be in a segment opened after that), with nothing changed."""
     cdef Place place
     cdef uint64_t header, size = item_bytes(it)
     cdef bint token = (slot & TOKEN_BIT) != 0
@@ -205,7 +205,7 @@ cdef bint relocate(Store* s, const Item* it, uint64_t hash, uint64_t slot, int v
     copy_item(s, it, token, &place)
     group = group_lock_of(s, hash, &header)
     at = group_find_place(s, group, header, hash, it.location)
-    if at == NULL or ((at[0] & TOKEN_BIT) != 0) != token:
+    if at == NULL or ((at[0] & TOKEN_BIT) != 0) != token or not item_live(s, it, now_ms):
         group_unlock_unchanged(group, header)
         segment_cancel(s, &place, size)
         return False
