@@ -241,6 +241,7 @@ cdef void sweep_end(Store* s) noexcept nogil:
     for i in range(1, load_relaxed64(&s.r.segments_bump)):
         if s.segments[i].torn == TORN_SWEPT and s.segments[i].state == SEGMENT_SEALED:
             segment_free(s, <unsigned> i)
+    lock_word(s, &s.r.process_lock)     # or look_at buries it again in between
     for i in range(1, PROCESSES_MAX + 1):
         p = s.r.processes + i
         if p.death != DEATH_SWEPT:
@@ -251,6 +252,7 @@ cdef void sweep_end(Store* s) noexcept nogil:
         store_relaxed64(&p.start, 0)
         store_release64(&p.death, DEATH_NOT)
         store_release64(&p.pid, 0)
+    unlock_word(&s.r.process_lock)
     store_release64(&s.r.evictor.sweeping, 0)
 
 

@@ -129,6 +129,7 @@ cdef bint process_take_slot(Store* s) noexcept nogil:
     cdef uint64_t i
     for i in range(1, PROCESSES_MAX + 1):
         if load_relaxed64(&s.r.processes[i].pid) == 0 and cas64(&s.r.processes[i].pid, 0, pid):
+            store_relaxed64(&s.r.processes[i].death, DEATH_NOT)
             store_release64(&s.r.processes[i].start, <uint64_t> start if start > 0 else 0)
             s.process = <unsigned> i
             return True
