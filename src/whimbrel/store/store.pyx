@@ -7,7 +7,7 @@ from cpython.bytes cimport PyBytes_AsString, PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 from whimbrel.base.atomic cimport (
-    cas64, fence_acquire, fetch_add64, fetch_add_relaxed64, load_acquire64, load_relaxed64, prefetch,
+    cas64, fence_acquire, fence_seq, fetch_add64, fetch_add_relaxed64, load_acquire64, load_relaxed64, prefetch,
     store_relaxed64, store_release64,
 )
 from whimbrel.base.buffer cimport Writer, put_byte, put_bytes, writer_room
@@ -262,6 +262,7 @@ cdef void store_token_given(Store* s, const View* v) noexcept nogil:
         if (slot ^ v.slot) & ~<uint64_t> TOUCH_MASK or slot & TOKEN_BIT:
             return
         if cas64(v.slot_at, slot, slot | TOKEN_BIT):
+            fence_seq()             # before store_validate looks for a writer, who looks for the bit after locking
             return
 
 
@@ -415,7 +416,7 @@ cdef uint64_t make_slot(Store* s, const Append* a, uint64_t hash, const uint64_t
                         int64_t now_ms) noexcept nogil:
     cdef uint64_t touch = access_now(segment_of(s, a.place.location), now_ms)
     if at != NULL:
-        touch |= freq_raised(s, at[0])
+        touch |= freq_raised(s, at[0]) | at[0] & TOKEN_BIT  # a key once asked for its token: they never go down
         if base:
             touch |= at[0] & FETCHED_BIT
     if given:
@@ -462,7 +463,8 @@ cdef Outcome publish(Store* s, Append* a, const Put* put, int64_t now_ms, bint g
     if cas[0] != a.item.cas:
         group_unlock_unchanged(group, header)
         return AGAIN
-    slot = make_slot(s, a, put.hash, at, given or cas[0] != 0, put.base != NULL, now_ms)
+    given = given or cas[0] != 0 or (at != NULL and token_known(&old))
+    slot = make_slot(s, a, put.hash, at, given, put.base != NULL, now_ms)
     live_add(s, a.place.location, a.size)
     if at != NULL:
         sequence = chain_sequence(s, &old)
@@ -472,9 +474,9 @@ cdef Outcome publish(Store* s, Append* a, const Put* put, int64_t now_ms, bint g
             make_room(s, group, &header)
     if at != NULL:
         dispose(s, old.location, item_bytes(&old), sequence)
-    group_unlock(group, header)
-    if cas[0] == 0:
+    if cas[0] == 0:                 # while locked: once it is not, a large item may be overwritten and its chain freed
         cas[0] = identity_of(s, segment_of(s, a.place.location), a.place.location)
+    group_unlock(group, header)
     a.place.cell.writes += 1
     cell_release(&a.place)
     return PUBLISHED
