@@ -34,7 +34,7 @@ cdef extern from "math.h":
 
 cdef enum:
     SMALL_BYTES = 512           # bytes: values that are neither bytes nor str, up to here, are read through the stack
-    UNPROVEN_BYTES = 4 << 10    # bytes: longer values get memory only once the view was true; a false one claims anything
+    UNPROVEN_BYTES = 4 << 10    # bytes: longer values get memory once the view was true; a false one claims anything
     CLOCK_EVERY = 64            # operations for which a coarse clock reading is used again
     SCAN_BYTES = 64 << 10       # bytes of keys a scan takes at a time; one key needs STORE_MAX_KEY + 2
 
