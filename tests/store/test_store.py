@@ -1,5 +1,8 @@
 """Edges of the store's interface."""
 
+import pytest
+
+from whimbrel.store import testing
 from whimbrel.store.store import StoreHandle
 
 
@@ -37,4 +40,21 @@ def test_a_put_does_a_bounded_share_of_eviction() -> None:
         most, before = max(most, moved - before), moved
     assert before > 1000
     assert most <= 2 * (256 + 8)
+    store.close()
+
+
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_a_view_stays_true_beside_writes_of_other_keys(size: int) -> None:
+    store = StoreHandle.create(1 << 21, segment_bytes=4096)
+    store.set(b"key", b"x" * size, flags=3, ttl_ms=60_000)
+
+    def write_others() -> None:
+        for n in range(2000):
+            store.set(b"other%d" % (n % 150), b"%d" % n)
+
+    assert testing.read_while(store, b"key", write_others)
+    assert testing.read_while(store, b"key", lambda: store.lookup(b"key", token=True))
+    assert not testing.read_while(store, b"key", lambda: store.set(b"key", b"x" * size, flags=3, ttl_ms=60_000))
+    assert not testing.read_while(store, b"key", lambda: [store.delete(b"key"), store.set(b"key", b"x" * size)])
+    assert not testing.read_while(store, b"key", lambda: store.delete(b"key"))
     store.close()

@@ -8,7 +8,7 @@ dropped or relocated), and then freed.
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 from whimbrel.base.atomic cimport (
-    fence_acquire, fetch_add_relaxed64, load_acquire64, load_relaxed64, prefetch, store_relaxed64,
+    cas64, fence_acquire, fetch_add_relaxed64, load_acquire64, load_relaxed64, prefetch, store_relaxed64,
     store_release64,
 )
 from whimbrel.base.hash cimport hash_bytes
@@ -264,13 +264,16 @@ cdef bint large_stays(Store* s, uint64_t* at, Item* it, int64_t now_ms) noexcept
     lock."""
     cdef uint32_t number = <uint32_t> (it.location >> s.segment_shift)
     cdef int verdict = JUDGE_DROP
+    cdef uint64_t slot
     if s.r.evictor.reason == REASON_POLICY and item_live(s, it, now_ms):
         verdict = policy_of(s).judge(s, s.segments[number].queue, at[0], it)
     if verdict == JUDGE_DROP:
         return False
     segment_move_to(s, number, verdict >> 3)
-    store_release64(at, at[0] & ~<uint64_t> (FREQ_MAX << FREQ_SHIFT) | <uint64_t> (verdict & 7) << FREQ_SHIFT)
-    return True
+    while True:                     # readers mark the slot, and that its token was given must not be lost
+        slot = load_relaxed64(at)
+        if cas64(at, slot, slot & ~<uint64_t> (FREQ_MAX << FREQ_SHIFT) | <uint64_t> (verdict & 7) << FREQ_SHIFT):
+            return True
 
 
 cdef void reap_large(Store* s, int64_t now_ms) noexcept nogil:

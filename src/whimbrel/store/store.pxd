@@ -23,7 +23,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
-from whimbrel.base.atomic cimport fence_acquire, fetch_add_relaxed64, load_relaxed64, prefetch
+from whimbrel.base.atomic cimport fence_acquire, load_relaxed64, prefetch
 from whimbrel.base.buffer cimport Writer
 from whimbrel.base.clock cimport precise_ns
 from whimbrel.base.hash cimport hash_bytes
@@ -148,12 +148,12 @@ cdef inline void store_prefetch_item(const Store* s, uint64_t hash) noexcept nog
             prefetch(s.heap + slot_location(slot))
 
 
+cdef bint validate_item(Store* s, const View* v) noexcept nogil
+
+
 cdef inline bint store_validate(Store* s, const View* v) noexcept nogil:
     fence_acquire()
-    if load_relaxed64(v.group) == v.group_header:
-        return True
-    fetch_add_relaxed64(&s.r.counters.read_retries, 1)
-    return False
+    return load_relaxed64(v.group) == v.group_header or validate_item(s, v)
 
 
 cdef inline void view_copy(const Store* s, const View* v, size_t offset, size_t n, uint8_t* dest) noexcept nogil:

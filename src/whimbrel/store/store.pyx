@@ -21,8 +21,8 @@ from whimbrel.store.item cimport (
     item_decode, item_encode, item_fields, item_header_len, item_key, item_live, same_bytes,
 )
 from whimbrel.store.layout cimport (
-    ACCESS_MASK, CELLS, FETCHED_BIT, FREQ_MAX, FREQ_SHIFT, LINE_WORDS, OFFSET_BITS, OWNER_MASK, PROCESSES_MAX,
-    Region, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, SPILL_SHIFT, Segment, TAG_SHIFT, TOKEN_BIT, TOUCH_MASK,
+    ACCESS_MASK, CELLS, FETCHED_BIT, FREQ_MAX, FREQ_SHIFT, GROUP_WORDS, LINE_WORDS, OFFSET_BITS, OVERFLOW_MASK, OVERFLOW_SHIFT,
+    OWNER_MASK, PROCESSES_MAX, Region, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, SPILL_SHIFT, Segment, TAG_SHIFT, TOKEN_BIT, TOUCH_MASK,
     access_decode, access_encode, ghosts_beside, groups_grown, hash_home, hash_tag, identity_of, live_bytes,
     live_items, mul_high, segment_of, slot_freq, slot_location, slot_make,
 )
@@ -31,8 +31,8 @@ from whimbrel.store.process cimport process_wait
 from whimbrel.store.recover cimport verify
 from whimbrel.store.region cimport region_close, region_create, region_join, region_open
 from whimbrel.store.segment cimport (
-    Place, cell_release, live_add, overhead_bytes, segment_cancel, segment_free_large, segment_large, segment_reserve,
-    segment_seal_all,
+    Place, URGENT_SEGMENTS, cell_release, live_add, overhead_bytes, segment_cancel, segment_free_large, segment_large, segment_reserve,
+    segment_seal_all, segments_allowed,
 )
 from whimbrel.store.table cimport (
     GROUP_SLOTS_MAX, TAG_IN_SLOT, group_clear, group_find, group_insert, group_least_used, group_lock_of, group_of,
@@ -47,8 +47,10 @@ cdef enum:
     PUT_STEP_BYTES = 64             # ... and one more for so many bytes written
     PUT_STEPS_MAX = 256             # about 25 us
     ROOM_TURNS = 320                # waits for another evictor by a put without room; the last 64 of 0.1 ms
+    BUSY_TRIES = 1000               # slices of maintenance by StoreHandle.put for one item
     SCAN_GROUPS = 64                # groups looked at by one call of store_scan
-    RANDOM_GROUPS = 65536           # groups looked at for a random key
+    RANDOM_GROUPS = 256             # groups with items looked at for a random key ...
+    RANDOM_EMPTY_GROUPS = 4096      # ... and empty ones passed by: together less than 1 ms
     MAINTAIN_HEADERS_MIN = 256      # segment headers looked at for expiry by one call of store_maintain
 
 
@@ -81,6 +83,7 @@ cdef inline void fill_view(Store* s, const Item* it, uint64_t* at, uint64_t* gro
     v.group = group
     v.group_header = header
     v.item_at = it.location
+    fence_acquire()                 # the sequence is read before the value: see validate_item
 
 
 cdef const uint8_t* view_fields(const uint8_t* at, uint64_t header, View* v) noexcept nogil:
@@ -153,6 +156,7 @@ cdef StoreStatus store_read(Store* s, Slice key, uint64_t hash, int64_t now_ms, 
             v.slot_at = at
             v.group = group
             v.group_header = header
+            fence_acquire()         # the sequence is read before the value: see validate_item
             if (v.expire_ms == 0 or now_ms < v.expire_ms) and v.version >> OFFSET_BITS > s.r.flush_sequence:
                 return STORE_OK
             return read_slowly(s, key, hash, now_ms, v)
@@ -199,6 +203,38 @@ cdef StoreStatus read_locked(Store* s, Slice key, uint64_t hash, int64_t now_ms,
         status = STORE_OK
     group_unlock_unchanged(group, header)
     return status
+
+
+cdef bint same_item(const Store* s, const View* v) noexcept nogil:
+    """Whether what the view tells of is, byte by byte, what is at its place now; of the value, where and how long."""
+    cdef Item it
+    if not item_decode(s, v.item_at, &it) or hash_bytes(item_key(&it), it.key_len, s.seed) != v.hash:
+        return False
+    if it.value_len != v.value_len or it.flags != v.flags or it.expire_ms != v.expire_ms:
+        return False
+    if (it.bits & ITEM_STALE != 0) != v.stale or (it.bits & ITEM_WON != 0) != v.won:
+        return False
+    if v.cas != (it.cas if it.bits & ITEM_CAS else v.version):
+        return False
+    if it.bits & ITEM_CHAINED:
+        return v.value == NULL
+    return v.value == it.at + it.header_len + it.key_len
+
+
+cdef bint validate_item(Store* s, const View* v) noexcept nogil:
+    """The group was written to, but perhaps not this item: else readers of large values starve beside a hot key.
+    While its segment has the sequence the view saw, its bytes are the view's; and when its slot is still in its
+    place while nobody is writing in the group, it is the key's item.  Slots in overflow lines are not believed,
+    because the line may have become another group's."""
+    cdef uint64_t header = load_acquire64(v.group)
+    cdef bint same = (header & OWNER_MASK == 0 and v.group <= v.slot_at < v.group + GROUP_WORDS
+                      and (load_acquire64(v.slot_at) ^ v.slot) & ~<uint64_t> TOUCH_MASK == 0 and same_item(s, v))
+    fence_acquire()
+    if (same and identity_of(s, segment_of(s, v.item_at), v.item_at) == v.version
+            and load_relaxed64(v.group) == header and group_of(s, v.hash) == v.group):
+        return True
+    fetch_add_relaxed64(&s.r.counters.read_retries, 1)
+    return False
 
 
 cdef void view_copy_chained(const Store* s, const View* v, size_t offset, size_t n, uint8_t* dest) noexcept nogil:
@@ -516,6 +552,16 @@ cdef bint append_with_room(Store* s, Append* a, int queue, int64_t now_ms) noexc
     return False
 
 
+cdef StoreStatus no_room(Store* s, const Append* a) noexcept nogil:
+    """Whether it is worth to try again.  Of a large item's wish the evictor has lost sight when it had enough."""
+    cdef uint64_t wanted = (a.size + s.segment_bytes - 1) >> s.segment_shift
+    fetch_add_relaxed64(&s.r.counters.no_memory, 1)
+    if a.large and wanted + URGENT_SEGMENTS <= segments_allowed(s):
+        store_relaxed64(&s.r.large_wanted, wanted)
+        return STORE_BUSY
+    return STORE_BUSY if evict_pressure(s) else STORE_NO_MEMORY
+
+
 cdef StoreStatus store_put(Store* s, const Put* put, int64_t now_ms, uint64_t* cas_out) noexcept nogil:
     cdef Append a
     cdef uint64_t cas = put.cas
@@ -534,8 +580,7 @@ cdef StoreStatus store_put(Store* s, const Put* put, int64_t now_ms, uint64_t* c
             if a.large:
                 store_relaxed64(&s.r.large_wanted, (a.size >> s.segment_shift) + 1)
             if not append_with_room(s, &a, queue, now_ms):
-                fetch_add_relaxed64(&s.r.counters.no_memory, 1)
-                return STORE_BUSY if evict_pressure(s) else STORE_NO_MEMORY
+                return no_room(s, &a)
         append_write(s, &a, put)
         outcome = publish(s, &a, put, now_ms, cas_out != NULL, &cas)
         if outcome == PUBLISHED:
@@ -660,14 +705,29 @@ cdef size_t store_scan(Store* s, uint64_t* cursor, int64_t now_ms, Writer* keys)
     return written
 
 
+cdef inline bint group_empty(const uint64_t* group) noexcept nogil:
+    """Seen without its lock."""
+    cdef uint64_t any_slot = (load_relaxed64(group) >> OVERFLOW_SHIFT) & OVERFLOW_MASK
+    cdef int i
+    for i in range(1, GROUP_WORDS):
+        any_slot |= load_relaxed64(group + i)
+    return any_slot == 0
+
+
 cdef bint store_random_key(Store* s, uint64_t random, int64_t now_ms, Writer* key) noexcept nogil:
     cdef Found found[GROUP_SLOTS_MAX]
     cdef uint64_t header
     cdef uint64_t* group
     cdef uint64_t position = random
-    cdef int count
+    cdef int count, tries = 0
     cdef bint written
-    for _ in range(RANDOM_GROUPS):
+    for _ in range(RANDOM_EMPTY_GROUPS):
+        if group_empty(group_of(s, position)):
+            position = next_start(load_relaxed64(&s.r.mapping), position)
+            continue
+        tries += 1
+        if tries > RANDOM_GROUPS:
+            break
         group = group_lock_of(s, position, &header)
         count = group_live(s, group, header, 0, now_ms, found)
         written = count > 0 and write_key(&found[random % <unsigned> count].item, key)
@@ -835,7 +895,7 @@ cdef class StoreHandle:
         cdef Store* s = self.mapped()
         cdef Put p
         cdef uint64_t token = 0
-        cdef StoreStatus status
+        cdef StoreStatus status = STORE_BUSY
         cdef int64_t now = store_now_ms(s)
         memset(&p, 0, sizeof(p))
         p.key = slice_of_bytes(key)
@@ -847,7 +907,7 @@ cdef class StoreHandle:
         p.cas = cas
         p.stale = stale
         p.won = won
-        while True:
+        for _ in range(BUSY_TRIES):
             status = store_put(s, &p, now, &token if want_cas else NULL)
             if status != STORE_BUSY:
                 break

@@ -204,6 +204,19 @@ def slots(StoreHandle handle):
     return found
 
 
+def read_while(StoreHandle handle, bytes key, change):
+    """Reads a key, calls `change`, and says whether the view is still true."""
+    cdef Store* s = handle.mapped()
+    cdef Slice k
+    cdef View v
+    k.ptr = <const uint8_t*> key
+    k.len = len(key)
+    if store_read(s, k, store_hash(s, k), store_now_ms(s), &v) == STORE_MISS:
+        raise KeyError(key)
+    change()
+    return bool(store_validate(s, &v))
+
+
 def words_beyond(StoreHandle handle):
     """Words that are not 0 behind the last group, as far as the next growth would use them."""
     cdef Store* s = handle.mapped()
