@@ -1,5 +1,7 @@
 """Edges of the store's interface."""
 
+import time
+
 import pytest
 
 from whimbrel.store import testing
@@ -57,4 +59,31 @@ def test_a_view_stays_true_beside_writes_of_other_keys(size: int) -> None:
     assert not testing.read_while(store, b"key", lambda: store.set(b"key", b"x" * size, flags=3, ttl_ms=60_000))
     assert not testing.read_while(store, b"key", lambda: [store.delete(b"key"), store.set(b"key", b"x" * size)])
     assert not testing.read_while(store, b"key", lambda: store.delete(b"key"))
+    store.close()
+
+
+def test_a_random_key_of_a_nearly_empty_table() -> None:
+    store = StoreHandle.create(1 << 24)
+    assert store.random_key(1) is None
+    store.set(b"only", b"")
+    assert {store.random_key(n << 58) for n in range(64)} == {b"only"}
+    store.close()
+
+
+def test_the_clock_never_trails_the_wall() -> None:
+    """Else what expires at a time on the wall is still served a moment after it."""
+    for _ in range(50):
+        store = StoreHandle.create(1 << 17)
+        wall_ms = time.time_ns() // 1_000_000
+        assert store.now_ms() >= wall_ms
+        store.close()
+
+
+def test_a_large_item_finds_room_among_small_ones() -> None:
+    store = StoreHandle.create(1 << 20, segment_bytes=4096)
+    for n in range(20_000):
+        assert store.set(b"%d" % n, bytes(60))
+        if n % 500 == 0:
+            assert store.set(b"large", bytes(200_000))
+    assert store.verify() == []
     store.close()

@@ -9,10 +9,11 @@ is never resident.
 import errno
 import fcntl
 import os
+import time
 
 from libc.stdint cimport int64_t, uint16_t, uint64_t, uint8_t
 from libc.stdlib cimport calloc, free
-from whimbrel.base.clock cimport precise_ns, wall_ms
+from whimbrel.base.clock cimport precise_ns
 from whimbrel.store.layout cimport (
     GROUP_BYTES, LAYOUT_VERSION, LINE_BYTES, LOCATION_BITS, OVERFLOW_MASK, PROCESSES_MAX, QUEUES, Region, Segment, Store,
     TTL_CLASSES,
@@ -111,6 +112,13 @@ cdef int attach(Store* s) except -1:
     return 0
 
 
+cdef int64_t clock_offset_ms() except? -1:
+    """From the steady clock's milliseconds to the wall's, rounded up: the sum of two that were rounded down would
+    trail the wall clock by up to one."""
+    cdef int64_t ahead_ns = time.time_ns() - precise_ns()
+    return (ahead_ns + 999999) // 1000000
+
+
 cdef Store* map_region(int fd, uint64_t size, bint private) except NULL:
     cdef Store* s = <Store*> calloc(1, sizeof(Store))
     cdef int flags = (MAP_PRIVATE if private else MAP_SHARED) | MAP_NORESERVE | (MAP_ANONYMOUS if fd < 0 else 0)
@@ -177,7 +185,7 @@ cdef Store* region_create(uint64_t heap_bytes, object path, bint memfd, bint pri
     s.r.class_divisor = r.class_divisor
     s.r.layout = LAYOUT_VERSION
     s.r.seed = int.from_bytes(os.urandom(8), "little")
-    s.r.clock_offset_ms = wall_ms() - precise_ns() // 1000000
+    s.r.clock_offset_ms = clock_offset_ms()
     s.r.policy = policy
     s.r.next_sequence = 1
     s.r.overflow_bump = 1
@@ -216,7 +224,7 @@ cdef int settle(Store* s) except -1:
     """Join it; nobody else is in here.  If nobody uses it any more it is made whole first, unless its last user
     left it so."""
     if not processes_alive(s):
-        s.r.clock_offset_ms = wall_ms() - precise_ns() // 1000000
+        s.r.clock_offset_ms = clock_offset_ms()
         s.clock_offset_ms = s.r.clock_offset_ms
         if s.r.clean == 0:
             recover(s)
