@@ -16,13 +16,13 @@ from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.store.evict cimport chain_sequence, dispose, evict_pressure, evict_slice
 from whimbrel.store.growth cimport growth_step, growth_wanted
 from whimbrel.store.item cimport (
-    ITEM_CAS, ITEM_CHAINED, ITEM_EXPIRES, ITEM_FLAGS, ITEM_HEADER_BYTES, ITEM_HEADER_BYTES_MAX, ITEM_STALE, ITEM_WON, Item,
-    item_bytes,
-    item_decode, item_encode, item_fields, item_header_len, item_key, item_live, same_bytes,
+    ITEM_CAS, ITEM_CHAINED, ITEM_EXPIRES, ITEM_FLAGS, ITEM_HEADER_BYTES, ITEM_HEADER_BYTES_MAX, ITEM_STALE, ITEM_WON,
+    Item, item_bytes, item_decode, item_encode, item_fields, item_header_len, item_key, item_live, same_bytes,
 )
 from whimbrel.store.layout cimport (
-    ACCESS_MASK, CELLS, FETCHED_BIT, FREQ_MAX, FREQ_SHIFT, GROUP_WORDS, LINE_WORDS, OFFSET_BITS, OVERFLOW_MASK, OVERFLOW_SHIFT,
-    OWNER_MASK, PROCESSES_MAX, Region, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, SPILL_SHIFT, Segment, TAG_SHIFT, TOKEN_BIT, TOUCH_MASK,
+    ACCESS_MASK, CELLS, FETCHED_BIT, FREQ_MAX, FREQ_SHIFT, GROUP_WORDS, LINE_WORDS, OFFSET_BITS, OVERFLOW_MASK,
+    OVERFLOW_SHIFT, OWNER_MASK, PROCESSES_MAX, Region, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, SPILL_SHIFT,
+    Segment, TAG_SHIFT, TOKEN_BIT, TOUCH_MASK,
     access_decode, access_encode, ghosts_beside, groups_grown, hash_home, hash_tag, identity_of, live_bytes,
     live_items, mul_high, segment_of, slot_freq, slot_location, slot_make,
 )
@@ -31,8 +31,8 @@ from whimbrel.store.process cimport process_wait
 from whimbrel.store.recover cimport verify
 from whimbrel.store.region cimport region_close, region_create, region_join, region_open
 from whimbrel.store.segment cimport (
-    Place, URGENT_SEGMENTS, cell_release, live_add, overhead_bytes, segment_cancel, segment_free_large, segment_large, segment_reserve,
-    segment_seal_all, segments_allowed,
+    Place, URGENT_SEGMENTS, cell_release, live_add, overhead_bytes, segment_cancel, segment_free_large, segment_large,
+    segment_reserve, segment_seal_all, segments_allowed,
 )
 from whimbrel.store.table cimport (
     GROUP_SLOTS_MAX, TAG_IN_SLOT, group_clear, group_find, group_insert, group_least_used, group_lock_of, group_of,
@@ -818,7 +818,8 @@ cdef class StoreHandle:
             raise ValueError(f"eviction={eviction!r} is not one of {', '.join(POLICIES)}")
         if private and (memfd or path is not None):
             raise ValueError("private memory has neither a path nor a memfd")
-        handle.ptr = region_create(heap_bytes, path, memfd, private, segment_bytes, max_item_bytes, POLICIES.index(eviction))
+        handle.ptr = region_create(heap_bytes, path, memfd, private, segment_bytes, max_item_bytes,
+                                   POLICIES.index(eviction))
         HANDLES.add(handle)
         return handle
 
