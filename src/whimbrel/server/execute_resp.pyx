@@ -29,7 +29,7 @@ from whimbrel.server.resp_run cimport (
 from whimbrel.server.resp_table cimport ROW_NAME, bind, every_row_is_bound, row_named
 from whimbrel.server.resp_watch cimport transaction_unwatch, transaction_watch, watched_changed
 from whimbrel.server.session cimport (
-    BLOCKED, CLOSE, REPLY_SMALL, WANT_INPUT, count_command, exclusive_enter, exclusive_leave, memory_give,
+    BLOCKED, CLOSE, REPLY_SMALL, WANT_INPUT, clock_check, count_command, exclusive_enter, exclusive_leave, memory_give,
     memory_take, reply_room,
 )
 
@@ -141,6 +141,7 @@ cdef Step queue_request(Run* r, Slice raw) noexcept nogil:
 
 cdef Step run_request(Run* r, Slice raw) noexcept nogil:
     cdef const Row* row = find_row(r)
+    cdef Step step
     if row == NULL:
         if in_multi(r):
             r.state.abort = True
@@ -148,8 +149,10 @@ cdef Step run_request(Run* r, Slice raw) noexcept nogil:
     r.row = row
     if in_multi(r) and not row.flags & ROW_NOW:
         return queue_request(r, raw)
-    count_command(r.x, row.index)
-    return row.handler(r)
+    step = row.handler(r)
+    if step != STEP_BLOCKED:
+        count_command(r.x, row.index)       # once, however often it is tried
+    return step
 
 
 cdef void request_into(Run* r, const RespRequest* request) noexcept nogil:
@@ -214,7 +217,7 @@ cdef bint refuse_reply(Run* r, const Mark* mark) noexcept nogil:
     """Put an error in place of a reply that found no memory; False if not even that fits."""
     if r.holding and not mark.holding:
         r.holding = False
-        r.state.held.len = 0
+        held_free(r.x, &r.state.held)       # it was empty before this reply
         r.w = &r.x.out
     r.w.pos = r.w.base + mark.at
     r.w.overflow = False
@@ -228,6 +231,7 @@ cdef void run_queued(Run* r, const RespRequest* request) noexcept nogil:
     """One command of a transaction.  Room first: a reply that does not fit x.out goes to the held buffer."""
     cdef Mark mark = mark_reply(r)
     cdef Step step = STEP_BLOCKED
+    clock_check(r.x)
     request_into(r, request)
     if room(r, REPLY_SMALL):
         r.start = writer_len(r.w)
@@ -310,10 +314,12 @@ cdef bint drain(Run* r) noexcept nogil:
     return True
 
 
+cdef inline bint unwanted(Run* r) noexcept nogil:
+    return r.state != NULL and r.state.reply_mode != REPLY_ON
+
+
 cdef bint mute(Run* r) noexcept nogil:
-    """Before a request: whether its reply is not wanted.  It is composed all the same, aside."""
-    if r.state == NULL or r.state.reply_mode == REPLY_ON:
-        return False
+    """Before a request whose reply is not wanted: it is composed all the same, aside.  False: no memory for that."""
     if r.state.reply_mode == REPLY_SKIP:
         r.state.reply_mode = REPLY_SKIPPING
     return held_begin(r)
@@ -332,14 +338,19 @@ cdef void unmute(Run* r) noexcept nogil:
 
 cdef Step run_and_settle(Run* r, Slice raw) noexcept nogil:
     """Run a request and see where its reply went.  STEP_BLOCKED: wait for room (or for the held reply to drain)."""
-    cdef bint muted = mute(r)
-    cdef Mark mark = mark_reply(r)
+    cdef bint muted = unwanted(r)
+    cdef Mark mark
     cdef Step step
+    if muted and not mute(r):
+        return STEP_CLOSE       # a reply that nobody expects would be taken for the next one's
+    mark = mark_reply(r)
+    r.end = raw.ptr + raw.len
     r.start = writer_len(r.w)
     r.no_touch = r.state != NULL and r.state.no_touch
     r.short_of_memory = False
     step = run_request(r, raw)
     if step == STEP_BLOCKED and r.short_of_memory:
+        count_command(r.x, r.row.index)
         step = STEP_DONE if refuse_reply(r, &mark) else STEP_CLOSE
     if muted:
         unmute(r)
@@ -351,7 +362,9 @@ cdef Step run_and_settle(Run* r, Slice raw) noexcept nogil:
 # The loop
 
 cdef inline size_t request_limit(const Context* x) noexcept nogil:
-    return max(<size_t> RESP_REQUEST_MIN, <size_t> x.settings.max_item + RESP_REQUEST_EXTRA)
+    """Generous, but never more than the worker's memory for input holds: that is said while it can be said."""
+    cdef size_t limit = max(<size_t> RESP_REQUEST_MIN, <size_t> x.settings.max_item + RESP_REQUEST_EXTRA)
+    return min(limit, <size_t> x.settings.max_request) if x.settings.max_request else limit
 
 
 cdef Step protocol_error(Run* r, const RespRequest* bad) noexcept nogil:
@@ -379,6 +392,13 @@ cdef Step run_rewritten(Run* r, RespRequest* request, uint8_t* buffer, size_t si
     return run_and_settle(r, slice_of(buffer, used))
 
 
+cdef Step no_inline_memory(Run* r) noexcept nogil:
+    """An error line; but not inside an array that an MGET has begun to send: that can only be broken off."""
+    if r.c.mc_state & MGET_AT:
+        return STEP_CLOSE
+    return run_error(r, b"ERR there is no memory left for a long inline command")
+
+
 cdef Step run_inline(Run* r, RespRequest* request) noexcept nogil:
     cdef uint8_t small[INLINE_STACK]
     cdef size_t size = resp_inline_room(request.line.len)
@@ -387,11 +407,10 @@ cdef Step run_inline(Run* r, RespRequest* request) noexcept nogil:
     if size <= INLINE_STACK:
         return run_rewritten(r, request, small, INLINE_STACK)
     if not memory_take(r.x, size):
-        return run_error(r, b"ERR there is no memory left for a long inline command")
+        return no_inline_memory(r)
     buffer = <uint8_t*> malloc(size)
-    step = STEP_DONE
     if buffer == NULL:
-        run_error(r, b"ERR there is no memory left for a long inline command")
+        step = no_inline_memory(r)
     else:
         step = run_rewritten(r, request, buffer, size)
     free(buffer)
@@ -413,21 +432,9 @@ cdef inline void progress_save(Conn* c, const RespProgress* progress) noexcept n
     c.mc_swallow = progress.offset
 
 
-cdef Step one_request(Run* r, const uint8_t* data, size_t n, RespRequest* request, size_t* used,
-                      size_t* need, bint* partial) noexcept nogil:
-    """Parse and run the request at `data`; `used` is its length, or `partial` is set."""
-    cdef RespProgress progress
-    cdef RespStatus status
-    progress_load(r.c, &progress)
-    status = resp_parse_request(
-        data, n, r.x.settings.max_item, request_limit(r.x), &progress, request, used, need)
-    if status == RESP_MORE:
-        progress_save(r.c, &progress)
-        partial[0] = True
-        return STEP_DONE
-    if not r.c.mc_state & MGET_AT:
-        r.c.mc_state = r.c.mc_swallow = 0
-    r.request = used[0]
+cdef Step run_parsed(Run* r, const uint8_t* data, RespStatus status, RespRequest* request) noexcept nogil:
+    if (status == RESP_BAD or status == RESP_MORE) and r.c.mc_state & MGET_AT:
+        return STEP_CLOSE       # half of its reply is sent, and a limit has been lowered since
     if status == RESP_BAD:
         return protocol_error(r, request)
     if status == RESP_INLINE:
@@ -435,7 +442,29 @@ cdef Step one_request(Run* r, const uint8_t* data, size_t n, RespRequest* reques
     if request.argc == 0:
         return STEP_DONE
     request_into(r, request)
-    return run_and_settle(r, slice_of(data, used[0]))
+    return run_and_settle(r, slice_of(data, r.request))
+
+
+cdef Step one_request(Run* r, const uint8_t* data, size_t n, RespRequest* request, size_t* used,
+                      size_t* need, bint* partial) noexcept nogil:
+    """Parse and run the request at `data`; `used` is its length, or `partial` is set."""
+    cdef RespProgress progress
+    cdef RespStatus status
+    cdef Step step
+    progress_load(r.c, &progress)
+    status = resp_parse_request(
+        data, n, r.x.settings.max_item, request_limit(r.x), &progress, request, used, need)
+    if status == RESP_MORE and not r.c.mc_state & MGET_AT:
+        progress_save(r.c, &progress)
+        partial[0] = True
+        return STEP_DONE
+    if not r.c.mc_state & MGET_AT:
+        r.c.mc_state = r.c.mc_swallow = 0
+    r.request = used[0]
+    step = run_parsed(r, data, status, request)
+    if step != STEP_BLOCKED:
+        r.c.mc_state = r.c.mc_swallow = 0       # a place in this request means nothing in the next
+    return step
 
 
 cdef bint settle_held(Run* r, size_t* at) noexcept nogil:

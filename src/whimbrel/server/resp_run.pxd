@@ -110,6 +110,7 @@ cdef struct Run:
     bint no_touch
     Writer spill
     size_t request              # bytes of this request in the input
+    const uint8_t* end          # behind the request's array: what a place remembered inside it must be before
     size_t reserve              # bytes behind r.w that this reply must leave: an error for each command after it
     size_t start                # where in r.w the reply began: rewind(r) goes back there
 

@@ -8,9 +8,9 @@ from whimbrel.protocol.resp.codec cimport (
     RESP_ARRAY, RESP_BULK, resp_next_arg, resp_put_bulk, resp_put_crlf, resp_put_header, resp_put_null,
 )
 from whimbrel.server.resp_run cimport (
-    GOT_BLOCKED, GOT_MISS, GOT_VALUE, RUN_ARGV, RUN_RETRIES, STEP_BLOCKED, STEP_DONE, Got, Run, Step, arg_int,
-    arg_is, changed, find_true, missed, new_put, put_failed, put_over, reply_int, reply_ok, rewind, room, run_error,
-    run_error_about, run_max_expire_ms, run_put, used, value_reply,
+    GOT_BLOCKED, GOT_MISS, GOT_VALUE, RUN_ARGV, RUN_RETRIES, STEP_BLOCKED, STEP_CLOSE, STEP_DONE, Got, Run, Step,
+    arg_int, arg_is, changed, find_true, missed, new_put, put_failed, put_over, reply_int, reply_ok, rewind, room,
+    run_error, run_error_about, run_max_expire_ms, run_put, used, value_reply,
 )
 from whimbrel.server.session cimport exclusive_enter, exclusive_leave, memory_give, memory_take
 from whimbrel.store.store cimport (
@@ -60,6 +60,8 @@ cdef Step string_mget(Run* r) noexcept nogil:
     cdef Got got
     if r.c.mc_state & MGET_AT and not r.alone:
         i = <size_t> (r.c.mc_state & ~MGET_AT)
+        if i >= r.argc or r.c.mc_swallow >= <uint64_t> (r.end - r.first):
+            return STEP_CLOSE       # not a place in this request
         at = r.first + r.c.mc_swallow
         r.c.mc_state = r.c.mc_swallow = 0
     else:

@@ -27,10 +27,16 @@ from whimbrel.store.store cimport store_now_ms
 
 cdef Writer* reply_room_slow(Context* x, Conn* c, size_t n) noexcept nogil
 
-cdef inline Writer* reply_room(Context* x, Conn* c, size_t n) noexcept nogil:
+# Whoever did something slow (scanned, evicted, sent, took the GIL) sets clock_in to 0: before the next request the
+# clock is read again.
+cdef inline void clock_check(Context* x) noexcept nogil:
     if x.clock_in == 0:
         x.clock_in = CLOCK_EVERY
         x.now_ms = store_now_ms(x.store)
+
+
+cdef inline Writer* reply_room(Context* x, Conn* c, size_t n) noexcept nogil:
+    clock_check(x)
     x.clock_in -= 1
     if writer_room(&x.out) >= n and not x.out.overflow:
         return &x.out
