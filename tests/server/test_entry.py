@@ -55,4 +55,6 @@ def test_a_request_that_can_never_be_held_closes_its_connection(drive: Drive) ->
     with drive.connect() as peer:
         peer.send(b"set a 0 0 1000000\r\n" + b"x" * 9000)
         drive.turn(5)
-        assert drive.connections() == 0
+        assert peer.recv(1000) == b"SERVER_ERROR request too large\r\n"
+    drive.turn(5)
+    assert drive.connections() == 0

@@ -27,7 +27,7 @@ CONNECTION_BYTES = 176  # sizeof(Conn) and the RESP state's pointer table; tests
 HISTOGRAM_BYTES = 15 * KIB
 BUFFER_SHARE = 16  # buffers get memory/16 ...
 BUFFERS_PER_SIDE = 2  # ... but at least two of the largest item per worker for input and for output
-REPLY_OVERHEAD = 8 * KIB  # around a value: header line, key, page rounding
+ITEM_OVERHEAD = 72 * KIB  # around a value: a request's command, key and options (64), rounding to whole pages
 SLACK_SHARE, SLACK_MIN = 32, 3 * MIB
 HEAP_MIN = 4 * MIB
 
@@ -52,7 +52,7 @@ class Budget:
 def side_bytes(memory_bytes: int, workers: int, max_item: int) -> int:
     """One worker's memory for input, the same again for output, and half of it for connections' state."""
     share = 2 * memory_bytes // BUFFER_SHARE // (5 * workers)
-    return max(share, BUFFERS_PER_SIDE * (max_item + REPLY_OVERHEAD))
+    return max(share, BUFFERS_PER_SIDE * (max_item + ITEM_OVERHEAD))
 
 
 def plan(memory_bytes: int, baseline: int, workers: int, connections: int, max_item: int, commands: int) -> Budget:

@@ -15,8 +15,9 @@ Every step may find the connection GONE; only settle() closes it, so nobody uses
 Deliberately not: verbs.  What bytes mean is the executor's business.
 """
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, strlen
+from whimbrel.base.atomic cimport cas64, load_relaxed64
 from whimbrel.base.buffer cimport put_bytes, writer_len
 from whimbrel.base.histogram cimport histogram_record
 from whimbrel.net.loop cimport EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP
@@ -25,23 +26,23 @@ from whimbrel.net.stream cimport (
 )
 from whimbrel.server.contract cimport BLOCKED, CLOCK_EVERY, CLOSE, Conn, Context, Outcome
 from whimbrel.server.counters cimport (
-    BATCHES, BLOCKED_ON_PEER, BYTES_IN, BYTES_OUT, READS, REFUSED_BINARY, REFUSED_HTTP, REFUSED_TLS,
+    BATCHES, BLOCKED_ON_PEER, BYTES_IN, BYTES_OUT, CLOSED_OVERSIZED, READS, REFUSED_BINARY, REFUSED_HTTP, REFUSED_TLS,
     WRITES, count, count_many,
 )
 from whimbrel.server.detect cimport (
     DETECT_BINARY, DETECT_HTTP, DETECT_MEMCACHE, DETECT_MORE, DETECT_RESP, Detected, detect,
 )
 from whimbrel.server.entry cimport (
-    buffer_insist, connection_close, keep, kept_drop, kept_grow, leave, park, tail_drop,
+    buffer_insist, connection_close, keep, kept_drop, kept_fits, kept_grow, leave, park, tail_drop,
 )
-from whimbrel.server.gate cimport gate_enter, gate_leave
+from whimbrel.server.gate cimport gate_disown, gate_enter, gate_leave, gate_own
 from whimbrel.server.replies cimport big_release, out_reset, out_send
 from whimbrel.server.state cimport (
-    ENDED, ENDING, GONE, HUNG_UP, LINGERING, PROGRESS_BYTES, QUEUE_NONE, QUEUE_PARKED_OUTPUT,
+    ENDED, ENDING, GONE, HUNG_UP, KEPT_STEP_BYTES, LINGERING, PROGRESS_BYTES, QUEUE_NONE, QUEUE_PARKED_OUTPUT,
     QUEUE_PARKED_SMALL, QUEUE_READY, READABLE, SCRATCH_IN_BYTES, STOPPED, WRITABLE, Worker,
-    charge_of, list_add, list_remove, now_ms_of,
+    charge_of, largest_of, list_add, list_remove, now_ms_of,
 )
-from whimbrel.store.store cimport store_now_ms
+from whimbrel.store.store cimport store_flush, store_now_ms
 
 cdef enum:
     CLOSING_CLEAN = 1       # Conn.closing: nothing more is expected from the peer: close at once if all was read
@@ -49,6 +50,8 @@ cdef enum:
 
 cdef const char* BINARY_LINE = b"ERROR the binary memcache protocol is not spoken here, use the text or meta one\r\n"
 cdef const char* HTTP_LINE = b"ERROR this port speaks memcache and RESP; HTTP is on the admin port (--admin)\r\n"
+cdef const char* RESP_SIZE_LINE = b"-ERR Protocol error: request too large\r\n"
+cdef const char* MEMCACHE_SIZE_LINE = b"SERVER_ERROR request too large\r\n"
 cdef const char* TLS_LINE = b"ERROR this port does not speak TLS\r\n"
 
 
@@ -122,8 +125,34 @@ cdef void linger(Worker* w, Conn* c) noexcept nogil:
 
 cdef void refuse(Worker* w, Conn* c, int counter, const char* line) noexcept nogil:
     put_bytes(&w.x.out, line, strlen(line))
-    count(&w.x, counter)
+    if counter >= 0:
+        count(&w.x, counter)
     c.closing = CLOSING_REFUSED
+
+
+cdef void refuse_size(Worker* w, Conn* c) noexcept nogil:
+    """A request that the memory for input never holds: say so, then close."""
+    count(&w.x, CLOSED_OVERSIZED)
+    kept_drop(w, c)
+    if c.tail != NULL:
+        c.closing = CLOSING_REFUSED     # replies are waiting: nothing can be put behind them without more memory
+        return
+    refuse(w, c, -1, RESP_SIZE_LINE if c.protocol == DETECT_RESP else MEMCACHE_SIZE_LINE)
+    if not out_send(w, c):
+        c.flags |= GONE
+        out_reset(w)
+
+
+cdef void flush_when_due(Worker* w) noexcept nogil:
+    """A pending delayed flush, inside the gate: alone, so that no write from after its time is lost."""
+    cdef uint64_t at_ms = load_relaxed64(&w.x.settings.flush_at_ms)
+    if at_ms == 0 or w.x.now_ms < <int64_t> at_ms:
+        return
+    gate_own(w)
+    if cas64(&w.x.settings.flush_at_ms, at_ms, 0):
+        store_flush(w.x.store)
+    w.x.now_ms = store_now_ms(w.x.store)
+    gate_disown(w)
 
 
 cdef bint known_protocol(Worker* w, Conn* c, const uint8_t* data, size_t n) noexcept nogil:
@@ -150,9 +179,10 @@ cdef void execute(Worker* w, Conn* c, const uint8_t* data, size_t n) noexcept no
     w.parked_want = 0
     w.batch_sent = 0
     if c.protocol or known_protocol(w, c, data, n):
-        x.clock_in = CLOCK_EVERY
-        x.now_ms = store_now_ms(x.store)
         gate_enter(w)
+        x.clock_in = CLOCK_EVERY
+        x.now_ms = store_now_ms(x.store)    # behind the gate: it may have waited there
+        flush_when_due(w)
         outcome = w.executors[c.protocol](x, c, data, n, &consumed, &need)
         gate_leave(w)
         count(x, BATCHES)
@@ -163,10 +193,15 @@ cdef void execute(Worker* w, Conn* c, const uint8_t* data, size_t n) noexcept no
         out_keep(w, c)
     if outcome == CLOSE or c.closing:
         c.closing = max(c.closing, <uint8_t> CLOSING_CLEAN)
+        if w.peeking and stream_read(c.fd, w.scratch_in, n - c.kept_len) < 0:
+            c.flags |= GONE     # (unread bytes would make the close a reset that takes the last reply along)
         kept_drop(w, c)
         return
     if w.peeking:
         leave(w, c, consumed, n - consumed)
+        return
+    if outcome != BLOCKED and charge_of(need) > w.input.limit:
+        refuse_size(w, c)
         return
     keep(w, c, data + consumed, n - consumed, 0 if outcome == BLOCKED else need)
     if outcome == BLOCKED:
@@ -180,17 +215,27 @@ cdef void execute(Worker* w, Conn* c, const uint8_t* data, size_t n) noexcept no
 
 # Input
 
+cdef bint kept_extend(Worker* w, Conn* c) noexcept nogil:
+    """A larger kept: of the known size, twice as large, or a step larger where there is not as much."""
+    cdef size_t most = largest_of(w.input.limit)
+    cdef size_t step = min(<size_t> c.kept_cap + KEPT_STEP_BYTES, most)
+    cdef size_t wanted = min(<size_t> c.kept_cap * 2, most)
+    if c.kept_cap >= most:
+        refuse_size(w, c)
+        return False
+    if c.need > c.kept_cap:
+        return kept_grow(w, c, max(<size_t> c.need, min(wanted, step)))
+    return (step < wanted and kept_fits(w, c, wanted) and kept_grow(w, c, wanted)) or kept_grow(w, c, step)
+
+
 cdef bint read_place(Worker* w, Conn* c, uint8_t** data, size_t* have, size_t* room) noexcept nogil:
     """Where the next read goes: behind the kept bytes, and for a long request in kept itself.
 
     Who announces a megabyte and sends none of it holds none of it: only when half a scratch buffer has come,
     and more is there, is the request's known size taken (or twice what there is, where it is not known).
     """
-    cdef size_t wanted
-    if c.kept_len > SCRATCH_IN_BYTES // 2 and c.kept_len == c.kept_cap:
-        wanted = max(<size_t> c.need, <size_t> c.kept_cap * 2)
-        if not kept_grow(w, c, wanted):
-            return False
+    if c.kept_len > SCRATCH_IN_BYTES // 2 and c.kept_len == c.kept_cap and not kept_extend(w, c):
+        return False
     if c.kept_cap > c.kept_len:
         data[0] = c.kept
         room[0] = c.kept_cap - c.kept_len

@@ -38,7 +38,7 @@ cdef class Drive:
         memset(self.busy, 0, sizeof(self.busy))
         self.store = store
         self.settings.max_item = max_item
-        self.settings.max_request = side_bytes // 2 - 4096
+        self.settings.max_request = side_bytes // 2 - 8192
         self.settings.max_connections = CONNECTIONS
         self.gate.workers = 1
         self.gate.busy = self.busy

@@ -22,7 +22,7 @@ from whimbrel.server.counters cimport (
 from whimbrel.server.state cimport (
     GONE, KEPT_SLACK_BYTES, QUEUE_PARKED_INPUT, QUEUE_PARKED_OUTPUT, QUEUE_PARKED_SMALL, READABLE,
     SCRATCH_IN_BYTES, SMALL_GRACE_MS, SWEEP_ENTRIES, WRITABLE, Account, Worker, account_give,
-    account_take, buffer_give, buffer_take, charge_of, list_add, list_remove, now_ms_of,
+    account_take, buffer_give, buffer_take, charge_of, input_credit, list_add, list_remove, now_ms_of,
 )
 
 
@@ -134,12 +134,16 @@ cdef void park(Worker* w, Conn* c, uint32_t queue, size_t want) noexcept nogil:
     count(&w.x, PARKED_FOR_OUTPUT if queue == QUEUE_PARKED_OUTPUT else PARKED_FOR_INPUT)
 
 
+cdef bint kept_fits(Worker* w, Conn* c, size_t cap) noexcept nogil:
+    """Whether kept can have `cap` bytes now, given that it gives back what it has."""
+    return w.input.used - input_credit(c) + charge_of(cap) <= w.input.limit
+
+
 cdef bint kept_grow(Worker* w, Conn* c, size_t cap) noexcept nogil:
     """Room for `cap` bytes in kept; otherwise the connection is parked (or GONE, if it never can)."""
     cdef Account* before = kept_account(w, c.kept_cap)
-    cdef size_t credit = charge_of(c.kept_cap) if before == &w.input else 0
     cdef uint8_t* bigger = NULL
-    if w.input.used - credit + charge_of(cap) <= w.input.limit:
+    if kept_fits(w, c, cap):
         bigger = <uint8_t*> realloc(c.kept, cap)    # above MAPPED_BYTES the pages move, not the bytes
     if bigger == NULL:
         park(w, c, QUEUE_PARKED_INPUT, cap)
@@ -151,14 +155,32 @@ cdef bint kept_grow(Worker* w, Conn* c, size_t cap) noexcept nogil:
     return True
 
 
+cdef void kept_shrink(Worker* w, Conn* c, const uint8_t* data, size_t n) noexcept nogil:
+    """Keep n bytes of a large kept in itself: a second large buffer beside it may never fit the account."""
+    cdef uint8_t* smaller
+    if data == c.kept:
+        return                  # nothing was consumed: the rest of this request will want the room
+    memmove(c.kept, data, n)
+    smaller = <uint8_t*> realloc(c.kept, n)
+    if smaller == NULL:
+        return
+    account_give(&w.input, charge_of(c.kept_cap) - charge_of(n))
+    c.kept = smaller
+    c.kept_cap = <uint32_t> n
+    c.held_ms = now_ms_of(w)
+    c.progress = 0
+
+
 cdef void keep(Worker* w, Conn* c, const uint8_t* data, size_t n, size_t need) noexcept nogil:
-    """Keep exactly the unconsumed `n` bytes at `data`, which may lie in kept itself."""
+    """Keep the unconsumed `n` bytes at `data`, which may lie in kept itself."""
     cdef uint8_t* exact
     if n == 0:
         kept_drop(w, c)
         return
     if c.kept_cap >= n and c.kept_cap - n < KEPT_SLACK_BYTES:   # about the right size: move down in place
         memmove(c.kept, data, n)
+    elif n > SCRATCH_IN_BYTES and c.kept != NULL and c.kept <= data < c.kept + c.kept_cap:
+        kept_shrink(w, c, data, n)
     else:
         exact = buffer_insist(w, c, kept_account(w, n), n)
         if exact == NULL:

@@ -77,7 +77,7 @@ cdef class Server:
         self.settings.max_item = self.limit_item = options.max_item
         self.settings.max_connections = self.limit_connections = options.max_connections
         self.settings.idle_timeout_ms = options.idle_timeout_ms
-        self.settings.max_request = side_bytes // 2 - 4096   # whole pages are charged
+        self.settings.max_request = side_bytes // 2 - 8192   # whole pages are charged
         self.gate.workers = self.worker_count
         self.gate.busy = <uint64_t*> calloc(self.worker_count * BUSY_STRIDE, sizeof(uint64_t))
         self.workers = <Worker**> calloc(self.worker_count, sizeof(Worker*))

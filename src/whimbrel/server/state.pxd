@@ -40,6 +40,7 @@ cdef enum:
     BUSY_STRIDE = 8                 # words between two workers' busy flags: a cache line
     BATCH_OUT_BYTES = 512 * 1024    # replies sent to one connection before others have their turn
     KEPT_SLACK_BYTES = 4096         # a kept buffer this much too large is not replaced by an exact one
+    KEPT_STEP_BYTES = 64 * 1024     # what a request of unknown size gets more where it cannot get twice as much
     MAPPED_BYTES = 128 * 1024       # malloc maps these apart (M_MMAP_THRESHOLD): freeing returns the pages
 
 cdef enum ConnFlag:
@@ -161,6 +162,16 @@ cdef inline size_t charge_of(size_t n) noexcept nogil:
     if n < MAPPED_BYTES:
         return (n + 31) & ~<size_t> 15
     return (n + 16 + 4095) & ~<size_t> 4095
+
+
+cdef inline size_t largest_of(size_t limit) noexcept nogil:
+    """The largest buffer of whole pages that an account of this limit pays for."""
+    return (limit & ~<size_t> 4095) - 16
+
+
+cdef inline size_t input_credit(const Conn* c) noexcept nogil:
+    """What a connection that wants a larger kept gives back to the account for input."""
+    return charge_of(c.kept_cap) if c.kept_cap > SCRATCH_IN_BYTES else 0
 
 
 cdef inline uint8_t* buffer_take(Account* a, size_t n) noexcept nogil:

@@ -13,16 +13,17 @@ from posix.mman cimport (
     MAP_ANONYMOUS, MAP_FAILED, MAP_NORESERVE, MAP_PRIVATE, PROT_READ, PROT_WRITE, mmap, munmap,
 )
 from posix.unistd cimport close, read, write
-from whimbrel.base.atomic cimport cas64, load_acquire64, load_relaxed64
+from whimbrel.base.atomic cimport load_acquire64, load_relaxed64
 from whimbrel.base.clock cimport precise_ns
 from whimbrel.base.histogram cimport HistogramData
 from whimbrel.net.loop cimport loop_add_source, loop_close, loop_open, loop_wait
-from whimbrel.server.connection cimport connection_event, connection_run
+from whimbrel.server.connection cimport connection_event, connection_run, flush_when_due
 from whimbrel.server.counters cimport (
     CLOSED_IDLE, CLOSED_KILLED, CLOSED_NO_MEMORY, CLOSED_SLOW_READER, CLOSED_STALLED_SENDER,
     MAINTENANCE_SLICES, count,
 )
 from whimbrel.server.entry cimport connection_close, connection_open
+from whimbrel.server.gate cimport gate_enter, gate_leave
 from whimbrel.server.replies cimport big_release, out_reset
 from whimbrel.server.contract cimport COMMANDS_MAX, CLOCK_EVERY
 from whimbrel.server.state cimport (
@@ -30,9 +31,9 @@ from whimbrel.server.state cimport (
     MESSAGE_OPEN, Account, Message, PARKED_TICK_MS, QUEUE_PARKED_INPUT, QUEUE_PARKED_OUTPUT, QUEUE_PARKED_SMALL,
     QUEUE_READY,
     SCRATCH_IN_BYTES, SCRATCH_OUT_BYTES, SMALL_GRACE_MS, STOPPED, STOP_NO, STOP_NOW, SWEEP_ENTRIES, TICK_MS,
-    charge_of, list_remove, now_ms_of,
+    charge_of, input_credit, list_remove, now_ms_of,
 )
-from whimbrel.store.store cimport store_flush, store_maintain, store_now_ms
+from whimbrel.store.store cimport store_maintain, store_now_ms
 
 cdef extern from * nogil:
     """
@@ -70,7 +71,7 @@ cdef Worker* worker_new(Store* store, Settings* settings, Gate* gate, uint32_t i
     w.gate = gate
     w.busy = &gate.busy[index * BUSY_STRIDE]
     w.slab_len = connections
-    w.small.limit = w.input.limit = w.state.limit = input_bytes // 2
+    w.small.limit = w.input.limit = w.state.limit = input_bytes // 2 & ~<size_t> 4095
     w.output.limit = output_bytes
     w.slab = <Conn*> map_zeroed(connections * sizeof(Conn))
     w.latency = <HistogramData*> map_zeroed(COMMANDS_MAX * sizeof(HistogramData))
@@ -164,11 +165,13 @@ cdef void run_ready(Worker* w) noexcept nogil:
 cdef void run_parked(Worker* w, uint32_t queue, Account* account) noexcept nogil:
     """Those at the head whose memory is there now, in the order they came."""
     cdef uint32_t turns = w.queues[queue].length
+    cdef size_t credit
     cdef Conn* c
     while turns and w.queues[queue].first:
         turns -= 1
         c = &w.slab[w.queues[queue].first - 1]
-        if account.limit - account.used < charge_of(c.want):
+        credit = input_credit(c) if queue == QUEUE_PARKED_INPUT else 0
+        if account.limit - account.used + credit < charge_of(c.want):
             return
         list_remove(w, c)
         connection_run(w, c)
@@ -176,13 +179,14 @@ cdef void run_parked(Worker* w, uint32_t queue, Account* account) noexcept nogil
 
 cdef void upkeep(Worker* w) noexcept nogil:
     """A slice of expiry and eviction ahead of need, and a pending delayed flush."""
-    cdef uint64_t flush_at_ms = load_relaxed64(&w.x.settings.flush_at_ms)
     if not w.maintain_more and w.now_ns - w.maintain_ns < MAINTAIN_EVERY_MS * NS_PER_MS:
         return
     w.maintain_ns = w.now_ns
     w.x.now_ms = store_now_ms(w.x.store)
-    if flush_at_ms and w.x.now_ms >= <int64_t> flush_at_ms and cas64(&w.x.settings.flush_at_ms, flush_at_ms, 0):
-        store_flush(w.x.store)
+    if load_relaxed64(&w.x.settings.flush_at_ms):
+        gate_enter(w)
+        flush_when_due(w)
+        gate_leave(w)
     w.maintain_more = store_maintain(w.x.store, w.x.now_ms, MAINTAIN_STEPS)
     count(&w.x, MAINTENANCE_SLICES)
 
