@@ -27,6 +27,7 @@ cdef StoreStatus put_patiently(Context* x, const Put* put, uint64_t* cas_out) no
         if status != STORE_BUSY:
             break
         store_maintain(x.store, x.now_ms, BUSY_STEPS)
+        x.clock_in = 0          # the next request looks at the clock
         status = store_put(x.store, put, x.now_ms, cas_out)
     return status
 

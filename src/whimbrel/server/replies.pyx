@@ -55,6 +55,7 @@ cdef bint out_send(Worker* w, Conn* c) noexcept nogil:
     if x.out.overflow:
         c.flags |= GONE         # an executor composed more than it asked room for: its replies are torn
     if w.peer_full or c.flags & GONE:
+        charge_latency(w, c)    # what this connection asked for must not be charged to the next one
         return False
     while left:
         n = stream_write(c.fd, x.out.base + w.out_sent, left)

@@ -275,6 +275,7 @@ cdef Step admin(Run* r) noexcept nogil:
     """A command that resp_admin answers.  An exception there is a fault of ours: it is reported, and answered."""
     cdef size_t n = 0
     cdef Step step = STEP_DONE
+    r.x.clock_in = 0            # another thread may have had the GIL for long
     with gil:
         try:
             reply = ask_admin(r)

@@ -200,6 +200,7 @@ cdef StoreStatus run_put(Run* r, const Put* put) noexcept nogil:
         if status != STORE_BUSY:
             break
         store_maintain(r.x.store, r.x.now_ms, PUT_STEPS)
+        r.x.clock_in = 0
     return status
 
 

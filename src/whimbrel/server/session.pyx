@@ -12,6 +12,7 @@ from whimbrel.server.state cimport (
 
 cdef Writer* reply_room_slow(Context* x, Conn* c, size_t n) noexcept nogil:
     cdef Worker* w = <Worker*> x.worker
+    x.clock_in = 0              # sending 64 KiB takes a while
     if w == NULL or not out_send(w, c) or w.batch_sent >= BATCH_OUT_BYTES:
         return NULL
     if n > SCRATCH_OUT_BYTES and not big_take(w, n):
@@ -32,6 +33,7 @@ cdef void memory_give(Context* x, size_t n) noexcept nogil:
 cdef void exclusive_enter(Context* x) noexcept nogil:
     if x.worker != NULL:
         gate_own(<Worker*> x.worker)
+    x.now_ms = store_now_ms(x.store)        # it may have waited for a while
 
 
 cdef void exclusive_leave(Context* x) noexcept nogil:
