@@ -21,7 +21,8 @@ cdef enum:
     SCAN_KEYS = 8 * 1024        # bytes of raw keys taken from the store at a time: more than the longest key
     SCAN_ROOM = 32 * 1024       # bytes of one SCAN's reply
     SCAN_PIECE = 10 * 1024      # of SCAN_KEYS as bulk strings at most, with what surrounds them
-    SCAN_CALLS = 64             # calls to the store in one SCAN: x 64 groups, where the table is almost empty
+    SCAN_CALLS = 16             # calls to the store in one SCAN, however few keys they find: some 100 us
+    KEYS_MAX_TABLE = 4 << 20    # bytes of table that KEYS walks through, however few keys are left in it: a few ms
     SCAN_HEAD = 64              # room for the cursor and the counts in front of the keys
     EMBSTR_MAX = 44             # bytes of a value that Redis calls `embstr`
     ITEM_HEADER = 8             # bytes, for MEMORY USAGE: see store/layout.pxd
@@ -42,6 +43,7 @@ cdef Step keys_randomkey(Run* r) noexcept nogil:
     if not room(r, STORE_MAX_KEY + 32):
         return STEP_BLOCKED
     writer_init(&key, raw, sizeof(raw))
+    r.x.clock_in = 0
     if store_random_key(r.x.store, random_bits(r), r.x.now_ms, &key):
         resp_put_bulk(r.w, raw + 2, writer_len(&key) - 2)
     else:
@@ -132,6 +134,7 @@ cdef size_t scan_into(Run* r, uint64_t* cursor, const ScanOptions* o, Writer* w)
     cdef size_t matched = 0
     cdef size_t n
     cdef int _call
+    r.x.clock_in = 0
     for _call in range(SCAN_CALLS):
         writer_init(&keys, raw, SCAN_KEYS)
         n = store_scan(r.x.store, cursor, r.x.now_ms, &keys)
@@ -175,6 +178,7 @@ cdef bint collect_keys(Run* r, Slice pattern, size_t* matched) noexcept nogil:
     cdef uint64_t cursor = 0
     cdef size_t n
     cdef bint all = pattern.len == 1 and pattern.ptr[0] == 42
+    r.x.clock_in = 0
     r.w.pos += SCAN_HEAD
     while True:
         if not room(r, SCAN_PIECE):
@@ -193,7 +197,7 @@ cdef Step keys_keys(Run* r) noexcept nogil:
     cdef size_t matched = 0
     cdef size_t begin, n
     store_stats(r.x.store, &stats)
-    if stats.items > KEYS_MAX_ITEMS:
+    if stats.items > KEYS_MAX_ITEMS or stats.table_bytes > KEYS_MAX_TABLE:
         return run_error(r, b"ERR KEYS answers up to 10000 items here, and there are more: use SCAN")
     if not r.holding and not held_begin(r):
         r.short_of_memory = True

@@ -28,6 +28,7 @@ from whimbrel.store.store cimport (
 
 cdef enum:
     SHA_HEX = 40                # characters of a SHA1
+    EXISTS_MAX = 4096           # digests that one SCRIPT EXISTS asks for: its reply needs room in one piece
     TOKEN_MAX = 4096            # bytes of a lock's token that are compared; redis-py's have 32
 
 cdef enum Script:
@@ -178,6 +179,8 @@ cdef Step script_load(Run* r) noexcept nogil:
 cdef Step script_exists(Run* r) noexcept nogil:
     cdef const uint8_t* at = r.first
     cdef size_t _i
+    if r.argc - 2 > EXISTS_MAX:
+        return run_error(r, b"ERR SCRIPT EXISTS answers up to 4096 digests at once here")
     if not room(r, 32 + 4 * r.argc):
         return STEP_BLOCKED
     resp_next_arg(&at)
