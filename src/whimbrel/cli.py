@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -25,6 +26,16 @@ def usage() -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code: 0, 1 for a failure, 2 for a wrong request."""
+    try:
+        code = run(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `whimbrel ... | head`: who reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter's last flush complains
+        return 1
+    return code
+
+
+def run(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["--version"]:
         print(f"whimbrel {__version__}")
