@@ -55,7 +55,6 @@ LINES_CEILINGS = {
     "src/whimbrel/server/execute_resp.pyx": 600,
     "src/whimbrel/server/resp_admin.py": 650,
     "src/whimbrel/server/resp_strings.pyx": 620,
-    "src/whimbrel/store/segment.pyx": 600,
     "src/whimbrel/store/store.pyx": 980,
     "tests/conformance/test_memcache_wire.py": 650,
 }

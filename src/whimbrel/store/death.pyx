@@ -25,7 +25,7 @@ from whimbrel.base.hash cimport hash_bytes
 from whimbrel.store.item cimport Item, item_bytes, item_decode, item_key
 from whimbrel.store.layout cimport (
     CELLS, DEATH_FOUND, DEATH_NOT, DEATH_SWEPT, Evictor, GROUP_WORDS, OWNER_MASK, PROCESSES_MAX, Process, Region,
-    SEGMENT_OPEN, SEGMENT_SEALED, Segment, Store, TORN_FOUND, TORN_SWEPT, VERSION_SHIFT, group_at, group_index,
+    SEGMENT_OPEN, SEGMENT_SEALED, Segment, Store, TORN_FOUND, TORN_SWEPT, group_at, group_index,
     groups_grown, groups_in_use, segment_of, slot_location,
 )
 from whimbrel.store.process cimport (

@@ -24,8 +24,8 @@ from whimbrel.store.layout cimport (
 from whimbrel.store.policy cimport JUDGE_DROP, policy_of
 from whimbrel.store.process cimport try_lock_word, unlock_word
 from whimbrel.store.segment cimport (
-    Place, cell_release, live_add, live_sub, segment_cancel, segment_free, segment_free_large, segment_move_to, segment_quiet,
-    segment_reserve, segment_seal, segments_spare,
+    Place, cell_release, live_add, live_sub, segment_cancel, segment_free, segment_free_large, segment_move_to,
+    segment_quiet, segment_reserve, segment_seal, segments_spare,
 )
 from whimbrel.store.table cimport (
     group_clear, group_find_place, group_lock_of, group_of, group_unlock, group_unlock_unchanged,

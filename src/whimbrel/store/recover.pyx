@@ -13,8 +13,8 @@ from whimbrel.store.item cimport ITEM_CHAINED, Item, item_bytes, item_decode, it
 from whimbrel.store.layout cimport (
     CELLS, END_OPEN, GROUP_BYTES, LINE_BYTES, OVERFLOW_MASK, OVERFLOW_SHIFT, OWNER_MASK, PROCESSES_MAX, QUEUES, Region,
     SEGMENT_FREE, SEGMENT_LARGE, SEGMENT_OPEN, SEGMENT_SEALED, SEGMENT_UNUSED, SPILL_SHIFT, Segment, Store,
-    VERSION_SHIFT, group_at, group_index, groups_grown, groups_in_use, hash_tag, live_of, overflow_line, segment_of, slot_home,
-    slot_location, slot_tag,
+    VERSION_SHIFT, group_at, group_index, groups_grown, groups_in_use, hash_tag, live_of, overflow_line, segment_of,
+    slot_home, slot_location, slot_tag,
 )
 from whimbrel.store.segment cimport list_append
 from whimbrel.store.table cimport GROUP_SLOTS_MAX, group_slots, header_repair, location_valid

@@ -15,8 +15,8 @@ from libc.stdint cimport int64_t, uint16_t, uint64_t, uint8_t
 from libc.stdlib cimport calloc, free
 from whimbrel.base.clock cimport precise_ns
 from whimbrel.store.layout cimport (
-    GROUP_BYTES, LAYOUT_VERSION, LINE_BYTES, LOCATION_BITS, OVERFLOW_MASK, PROCESSES_MAX, QUEUES, Region, Segment, Store,
-    TTL_CLASSES,
+    GROUP_BYTES, LAYOUT_VERSION, LINE_BYTES, LOCATION_BITS, OVERFLOW_MASK, PROCESSES_MAX, QUEUES, Region, Segment,
+    Store, TTL_CLASSES,
 )
 from whimbrel.store.death cimport process_join
 from whimbrel.store.process cimport process_leave, processes_alive
