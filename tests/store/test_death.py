@@ -5,6 +5,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -33,7 +34,12 @@ def child(run: Callable[[], object]) -> int:
 
 def die_holding(store: StoreHandle, *what: str) -> None:
     """In a child that takes these and is then gone without a word."""
-    os.waitpid(child(lambda: [testing.hold(store, name) for name in what]), 0)
+
+    def hold_all() -> None:
+        for name in what:
+            testing.hold(store, name)
+
+    os.waitpid(child(hold_all), 0)
 
 
 def settle(store: StoreHandle) -> None:
@@ -142,7 +148,7 @@ def test_killed_one_after_the_other_while_others_go_on(policy: str) -> None:
     while time.monotonic() < until:
         while len(children) < 3:
             seed = draw.randrange(1 << 30)
-            children.append(child(lambda seed=seed: testing.hammer(store, seed, seconds=60, keys=4000)))
+            children.append(child(partial(testing.hammer, store, seed, seconds=60, keys=4000)))
         mine = testing.hammer(store, rounds + 1, seconds=0.01 + draw.random() * 0.03, keys=4000)
         assert mine["torn"] == 0
         victim = children.pop(draw.randrange(len(children)))
