@@ -20,6 +20,7 @@ SCRIPTS = load(Path(__file__).parent / "traces" / "memcache.txt")
 HEAP_BYTES = 32 << 20
 BIG_STEP = 100_000  # bytes: longer ones are not fed byte by byte
 REPLY_S = 10.0
+ORIGINAL_TRIES = 3
 
 
 def new_shim() -> Shim:
@@ -104,8 +105,7 @@ def is_closed(connection: socket.socket) -> bool:
         return True
 
 
-@pytest.mark.parametrize("script", [script for script in SCRIPTS if not script.needs_clock], ids=str)
-def test_original(script: Script, original: Original) -> None:
+def play_on(original: Original, script: Script) -> None:
     variables = Variables()
     with original.connect() as connection:
         connection.sendall(b"flush_all\r\n")
@@ -118,6 +118,18 @@ def test_original(script: Script, original: Original) -> None:
                 return
         connection.sendall(b"mn\r\n")
         assert connection.recv(100) == b"MN\r\n"
+
+
+@pytest.mark.parametrize("script", [script for script in SCRIPTS if not script.needs_clock], ids=str)
+def test_original(script: Script, original: Original) -> None:
+    """The original's clock is real: a script during which its second changed is played once more."""
+    for _ in range(ORIGINAL_TRIES - 1):
+        try:
+            play_on(original, script)
+            return
+        except AssertionError:
+            time.sleep(0.05)
+    play_on(original, script)
 
 
 def test_every_command_answers_in_a_script() -> None:

@@ -39,6 +39,7 @@ def fill(
     store.close()
 
 
+@pytest.mark.memory
 @pytest.mark.parametrize(
     ("policy", "heap_bytes", "value_bytes", "private"),
     [
