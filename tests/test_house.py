@@ -39,6 +39,7 @@ THROUGH = {
 }
 
 ELSEWHERE = {
+    "server/test_resp_hardening.py": "server/execute_resp and its worker: little memory, slow readers",
     "store/test_model.py": "the whole store against a dictionary",
     "store/test_compact.py": "store/evict: what overwriting leaves behind",
     "store/test_limit.py": "the heap's limit against what the kernel counts",
