@@ -51,7 +51,7 @@ def test_a_batch_costs_one_read_and_one_write(server: Serving) -> None:
         for _ in range(100):
             peer.ask(b"get nothing\r\n" * 10, b"END\r\n" * 10)
         after = server.stats()["counters"]
-    assert after["writes"] - before["writes"] == 100
+    assert 99 <= after["writes"] - before["writes"] <= 101  # a reply may be read before its write is counted
     assert 100 <= after["reads"] - before["reads"] <= 110  # a batch may arrive in two pieces
 
 
