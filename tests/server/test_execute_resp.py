@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,7 +128,7 @@ def test_original(script: Script, original: Original) -> None:
 # Beyond the traces
 
 
-def ask(wire: Wire, *args: bytes | str | int) -> object:
+def ask(wire: Wire, *args: bytes | str | int) -> Any:
     """One request's reply, as plain values."""
     fields = [arg if isinstance(arg, bytes) else str(arg).encode() for arg in args]
     status, value, consumed, _ = ResponseParser().parse(reply := wire.feed(compose_request(fields)))
@@ -136,7 +137,7 @@ def ask(wire: Wire, *args: bytes | str | int) -> object:
     return plain(value)
 
 
-def plain(value: tuple) -> object:
+def plain(value: tuple) -> Any:
     kind, content = value[0], value[1]
     if kind in "*~>" and content is not None:
         return [plain(item) for item in content]
@@ -163,7 +164,7 @@ def test_arities_are_those_of_the_original(original: Original) -> None:
             status, value, _, _ = ResponseParser().parse(got)
             if status != "more":
                 break
-    for (name, row), theirs in zip(ours.items(), plain(value), strict=True):  # type: ignore[arg-type]
+    for (name, row), theirs in zip(ours.items(), plain(value), strict=True):
         flags = {flag[1:].decode() for flag in theirs[2]}
         assert theirs[1] == row.arity, name
         assert flags & {"write", "readonly", "fast", "admin", "denyoom", "noscript"} == set(row.flags), name
@@ -285,7 +286,7 @@ def test_scan_finds_every_key_once_the_table_is_still() -> None:
         found: list[bytes] = []
         cursor = b"0"
         for _ in range(5000):
-            cursor, keys = ask(wire, "SCAN", cursor, *options)  # type: ignore[misc]
+            cursor, keys = ask(wire, "SCAN", cursor, *options)
             found += keys
             if cursor == b"0":
                 break

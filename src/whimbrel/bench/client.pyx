@@ -120,7 +120,7 @@ cdef class Client:
         draw_init(&noise, 42, 1, 1, 0)
         for i in range(CONTENT_WINDOWS + e.content.value_max):
             e.content.noise[i] = <uint8_t> (33 + draw_word(&noise) % 94)
-        for i in range(<uint64_t> connections):
+        for _ in range(<uint64_t> connections):
             self._open(target)
 
     cdef int _plan(self, seed) except -1:

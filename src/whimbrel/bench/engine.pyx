@@ -310,11 +310,11 @@ cdef void charge_the_rest(Engine* e, int64_t now) noexcept nogil:
 
 
 cdef void start(Engine* e, int64_t now) noexcept nogil:
-    cdef uint32_t i, k
+    cdef uint32_t i, _
     for i in range(e.n_links):
         if e.pace == PACE_CLOSED and e.source != SOURCE_TRACE:
             refill(e, &e.links[i], now)
-    for k in range(e.pipeline if e.pace != PACE_CLOSED else 0):
+    for _ in range(e.pipeline if e.pace != PACE_CLOSED else 0):
         for i in range(e.n_links):
             place_free(e, &e.links[i], now)
 
