@@ -49,7 +49,7 @@ cdef extern from * nogil:
 
 cdef enum:
     NS_PER_MS = 1000000
-    MAINTAIN_EVERY_MS = 1       # upkeep of the store under load, when its last slice left nothing waiting
+    MAINTAIN_EVERY_MS = 1       # upkeep of the store under load
 
 
 # Memory
@@ -177,9 +177,12 @@ cdef void run_parked(Worker* w, uint32_t queue, Account* account) noexcept nogil
         connection_run(w, c)
 
 
-cdef void upkeep(Worker* w) noexcept nogil:
-    """A slice of expiry and eviction ahead of need, and a pending delayed flush."""
-    if not w.maintain_more and w.now_ns - w.maintain_ns < MAINTAIN_EVERY_MS * NS_PER_MS:
+cdef void upkeep(Worker* w, bint idle) noexcept nogil:
+    """A slice of expiry and eviction ahead of need, and a pending delayed flush.
+
+    Under load one a millisecond is enough, because puts make room for themselves; a slice in every turn would
+    be paid by the requests that wait behind it.  Who has nothing to do goes on until nothing is left."""
+    if w.now_ns - w.maintain_ns < MAINTAIN_EVERY_MS * NS_PER_MS and not (idle and w.maintain_more):
         return
     w.maintain_ns = w.now_ns
     w.x.now_ms = store_now_ms(w.x.store)
@@ -264,7 +267,7 @@ cdef void worker_turn(Worker* w, int timeout_ms) noexcept nogil:
     run_parked(w, QUEUE_PARKED_SMALL, &w.small)
     run_parked(w, QUEUE_PARKED_INPUT, &w.input)
     run_parked(w, QUEUE_PARKED_OUTPUT, &w.output)
-    upkeep(w)
+    upkeep(w, n == 0 and w.queues[QUEUE_READY].length == 0)
     tick(w)
 
 
