@@ -373,3 +373,12 @@ def test_counts() -> None:
     names = [command.name for command in commands.COMMANDS]
     assert shim.executed(FIRST_INDEX + names.index("get")) == 2
     assert shim.executed(FIRST_INDEX + names.index("exec")) == 1
+
+
+def test_a_value_grows_no_further_than_the_limit() -> None:
+    shim = new_shim(max_item=600)
+    wire = shim.connect("resp")
+    too_large = b"-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n"
+    assert wire.feed(b"setrange a 599 x\r\nappend a y\r\nstrlen a\r\n") == b":600\r\n" + too_large + b":600\r\n"
+    assert wire.feed(b"setrange a 600 x\r\nsetrange b 65536 x\r\nexists b\r\n") == too_large * 2 + b":0\r\n"
+    assert wire.feed(b"append b " + b"z" * 601 + b"\r\nexists b\r\n").endswith(b":0\r\n")

@@ -15,7 +15,7 @@ from whimbrel.server.resp_run cimport (
 from whimbrel.server.session cimport exclusive_enter, exclusive_leave, memory_give, memory_take
 from whimbrel.store.store cimport (
     EXPECT_ANY, EXPECT_NONE, STORE_CHANGED, STORE_MISS, STORE_OK, STORE_TOO_LARGE, Put, StoreStatus, View,
-    store_hash, store_max_item, store_remove, store_validate, view_copy,
+    store_hash, store_remove, store_validate, view_copy,
 )
 
 cdef enum SetFlag:
@@ -511,6 +511,8 @@ cdef Step string_append(Run* r) noexcept nogil:
             put = new_put(r.argv[1], store_hash(r.x.store, r.argv[1]), r.argv[2])
             put.expect = EXPECT_NONE
             length = r.argv[2].len
+        if length > r.x.settings.max_item:
+            return put_failed(r, STORE_TOO_LARGE)
         status = run_put(r, &put)
         if status == STORE_OK:
             return reply_int(r, <int64_t> length)
@@ -536,7 +538,7 @@ cdef StoreStatus set_range(Run* r, const View* v, size_t offset, size_t* length)
     cdef StoreStatus status
     cdef uint8_t* whole
     length[0] = max(v.value_len if v != NULL else 0, offset + r.argv[3].len)
-    if length[0] + r.argv[1].len > store_max_item(r.x.store) or not memory_take(r.x, length[0]):
+    if length[0] > r.x.settings.max_item or not memory_take(r.x, length[0]):
         return STORE_TOO_LARGE
     whole = <uint8_t*> malloc(length[0])
     if whole == NULL:
@@ -571,7 +573,7 @@ cdef Step string_setrange(Run* r) noexcept nogil:
             continue
         if r.argv[3].len == 0:
             return reply_int(r, <int64_t> v.value_len if status == STORE_OK else 0)
-        if <uint64_t> offset > store_max_item(r.x.store):
+        if <uint64_t> offset > r.x.settings.max_item:
             return put_failed(r, STORE_TOO_LARGE)
         status = set_range(r, &v if status == STORE_OK else NULL, <size_t> offset, &length)
         if status == STORE_OK:
