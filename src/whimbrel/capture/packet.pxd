@@ -1,0 +1,21 @@
+# A captured frame, borrowed from a file's buffer or from the kernel's ring until the call returns.
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+
+cdef enum Link:                     # LINKTYPE_ numbers, as files carry them
+    LINK_NULL = 0                   # BSD loopback, host byte order
+    LINK_ETHERNET = 1
+    LINK_RAW_OLD = 12               # raw IP as some systems number it
+    LINK_RAW = 101
+    LINK_LOOP = 108                 # OpenBSD loopback, network byte order
+    LINK_LINUX_SLL = 113
+    LINK_IPV4 = 228
+    LINK_IPV6 = 229
+    LINK_LINUX_SLL2 = 276
+
+cdef struct Packet:
+    const uint8_t* data
+    uint32_t len                    # bytes present
+    uint32_t wire_len               # bytes there were; more than len where the capture was cut
+    int64_t time_ns                 # since 1970
+    uint16_t link                   # Link
