@@ -6,6 +6,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from whimbrel.base.arena cimport Arena
+from whimbrel.capture.fragments cimport Fragments
 from whimbrel.capture.packet cimport Packet
 
 cdef enum:
@@ -43,13 +44,12 @@ cdef struct Segment:
     uint32_t len                    # bytes of it present
     uint32_t wire_len               # bytes of it there were: wire_len > len is a hole of that size behind it
 
-cdef struct Fragments               # capture/fragments.pyx knows what is in it
-
 cdef struct Decoder:
     Arena* arena                    # borrowed; fragments wait in it
     Fragments* fragments
     uint64_t counts[6]              # by Decoded, for the counters
     uint64_t fragments_lost         # datagrams given up: too old, too many, contradicting themselves
+    uint64_t fragments_differ       # fragments with other bytes than the first copy of them
 
 cdef bint decoder_init(Decoder* d, Arena* arena) noexcept nogil
 cdef void decoder_close(Decoder* d) noexcept nogil
