@@ -154,3 +154,77 @@ def test_the_docs_table_has_a_line_an_option():
     assert len(lines) == len(ROWS) + 2
     assert "WHIMBREL_IDLE_TIMEOUT" in lines[6]
     assert "`64MiB`" in lines[4]
+
+
+# ---- letters and positions -----------------------------------------------------------------------------
+
+WATCH = (
+    Option("interface", "str", (), "Capture here.", repeatable=True, metavar="IFACE", short="i"),
+    Option("file", "str", (), "Read this.", repeatable=True, metavar="FILE", positional=True),
+    Option("filter", "str", None, "Which packets.", short="f"),
+    Option("quiet", "bool", False, "Say less.", short="q"),
+)
+
+
+def watch(*argv, environ=None):
+    return load("watch", WATCH, argv, environ or {})
+
+
+@pytest.mark.parametrize(
+    ("argv", "interface", "file"),
+    [
+        (["-i", "eth0", "-ilo", "--interface", "any"], ("eth0", "lo", "any"), ()),
+        (["a.pcap", "-i", "eth0", "b.pcap"], ("eth0",), ("a.pcap", "b.pcap")),
+        (["-"], (), ("-",)),
+        (["--", "-i", "--filter"], (), ("-i", "--filter")),
+        (["-i", "--", "--"], ("--",), ()),
+        (["x", "--"], (), ("x",)),
+        ([""], (), ("",)),
+    ],
+)
+def test_letters_and_positions(argv, interface, file):
+    values = watch(*argv)
+    assert (values["interface"], values["file"]) == (interface, file)
+
+
+def test_a_letter_takes_the_next_argument_or_what_follows_it():
+    assert watch("-f", "port 80")["filter"] == watch("-fport 80")["filter"] == "port 80"
+    assert watch("-f", "-q")["filter"] == "-q"
+    assert watch("-q")["quiet"] is True
+
+
+@pytest.mark.parametrize(
+    ("argv", "parts"),
+    [
+        (["-x"], ["unexpected argument '-x'"]),
+        (["-i"], ["--interface", "value is missing"]),
+        (["-qf"], ["-q", "takes no value"]),
+        (["--file", "x"], ["unknown option --file"]),
+        (["a\0b"], ["FILE", "text"]),
+    ],
+)
+def test_bad_letters_and_positions(argv, parts):
+    with pytest.raises(UsageError) as caught:
+        watch(*argv)
+    assert all(part in str(caught.value) for part in parts), caught.value
+
+
+def test_a_position_comes_from_the_command_line_only(tmp_path):
+    assert watch(environ={"WHIMBREL_FILE": "x", "": "y"})["file"] == ()
+    config = tmp_path / "c.toml"
+    config.write_text('file = "x"')
+    with pytest.raises(UsageError, match="unknown option 'file'"):
+        watch("--config", str(config))
+    with pytest.raises(HelpRequested) as printed:
+        watch("x", "--print-config")
+    assert "file" not in str(printed.value)
+
+
+def test_letters_and_positions_are_shown():
+    with pytest.raises(HelpRequested) as printed:
+        watch("-h")
+    text = str(printed.value)
+    assert text.startswith("usage: whimbrel watch [options] [FILE...]\n")
+    assert "  -i, --interface IFACE\n" in text
+    assert "  FILE...\n" in text
+    assert "| `FILE...` |  |  | text | Read this." in options.docs_table(WATCH)

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from whimbrel.base.errors import UsageError
-from whimbrel.server.budget import MIB, plan, resident_bytes, side_bytes
+from whimbrel.server.budget import MIB, plan, side_bytes
 
 BASE = {"baseline": 20 * MIB, "workers": 2, "connections": 10000, "max_item": MIB, "commands": 150}
 
@@ -26,7 +26,3 @@ def test_the_smallest_memory_it_names_is_enough() -> None:
 def test_a_worker_can_always_hold_two_of_the_largest_items_each_way() -> None:
     assert side_bytes(64 * MIB, 4, MIB) >= 2 * MIB
     assert side_bytes(1 << 34, 1, MIB) == (1 << 34) // 40
-
-
-def test_this_process_is_resident() -> None:
-    assert MIB < resident_bytes() < 1 << 34

@@ -5,8 +5,12 @@ file) is read into {name: (value, where it came from)}, and the first source tha
 
     --max-item 2m   over   WHIMBREL_MAX_ITEM=2m   over   max-item = "2m" in --config FILE   over   the default
 
+A row may have a letter (`-i eth0`, `-ieth0`), and one row of a program may be positional: it takes every argument
+that does not begin with `-`, `-` itself, and whatever follows `--`.  It comes from the command line only, since a
+file to read that some variable names would surprise.
+
 Everything wrong is a UsageError: one line with the option, the value and what is allowed.
-Deliberately not: sub-commands, short options, abbreviations; a program has one flat list of rows.
+Deliberately not: sub-commands, letters run together, abbreviations; a program has one flat list of rows.
 """
 
 import difflib
@@ -61,11 +65,18 @@ class Option:
     choices: tuple[str, ...] = ()
     repeatable: bool = False
     metavar: str = ""
+    short: str = ""  # one letter
+    positional: bool = False
 
     @property
     def variable(self) -> str:
-        """The environment variable."""
-        return "WHIMBREL_" + self.name.replace("-", "_").upper()
+        """The environment variable; a positional row has none."""
+        return "" if self.positional else "WHIMBREL_" + self.name.replace("-", "_").upper()
+
+    @property
+    def label(self) -> str:
+        """What an error calls it."""
+        return self.metavar or self.name.upper() if self.positional else f"--{self.name}"
 
     @property
     def allowed(self) -> str:
@@ -79,8 +90,11 @@ class Option:
     @property
     def usage(self) -> str:
         """How it is written on the command line."""
+        if self.positional:
+            return f"{self.label}..." if self.repeatable else self.label
         metavar = self.metavar or METAVARS[self.kind]
-        return f"--{self.name} {metavar}" if metavar else f"--[no-]{self.name}"
+        letter = f"-{self.short}, " if self.short else ""
+        return letter + (f"--{self.name} {metavar}" if metavar else f"--[no-]{self.name}")
 
     def _show(self, bound: float | None) -> str:
         if bound is None:
@@ -141,7 +155,7 @@ def parse_value(row: Option, given: object, source: str) -> Any:
 def _refused(row: Option, given: object, source: str, allowed: str) -> UsageError:
     where = "" if source in ("command line", "default") else f" (from {source})"
     shown = repr(given) if isinstance(given, str) else toml_text(given)
-    return UsageError(f"--{row.name}: {shown}{where} is not allowed: expected {allowed}")
+    return UsageError(f"{row.label}: {shown}{where} is not allowed: expected {allowed}")
 
 
 # ---- the sources ---------------------------------------------------------------------------------------
@@ -153,39 +167,63 @@ def _closest(name: str, names: Iterable[str]) -> str:
 
 
 def read_arguments(rows: Sequence[Option], argv: Sequence[str]) -> dict[str, Value]:
-    """--name VALUE, --name=VALUE, --flag, --no-flag; the last wins unless the option is repeatable."""
+    """--name VALUE, --name=VALUE, --flag, --no-flag, -n VALUE, positions; the last wins unless it is repeatable."""
     by_name = {row.name: row for row in rows}
     found: dict[str, list[Any]] = {}
+    place = next((row for row in rows if row.positional), None)
     arguments = iter(argv)
     for argument in arguments:
-        if not argument.startswith("--") or argument == "--":
-            raise UsageError(f"unexpected argument {argument!r}: options begin with --")
-        name, equals, text = argument[2:].partition("=")
-        negated = name.startswith("no-") and name not in by_name
-        row = by_name.get(name[3:] if negated else name)
-        if row is None or (negated and row.kind != "bool"):
-            raise UsageError(f"unknown option --{name}" + _closest("--" + name, ["--" + known for known in by_name]))
-        if row.kind == "bool" and not equals:
-            text = "false" if negated else "true"
-        elif negated:
-            raise UsageError(f"--{name}: takes no value")
-        elif not equals:
-            given = next(arguments, None)
-            if given is None:
-                raise UsageError(f"--{name}: a value is missing: expected {row.allowed}")
-            text = given
+        if place is not None and argument == "--":
+            found.setdefault(place.name, []).extend(parse_value(place, rest, "command line") for rest in arguments)
+            break
+        row, text = _matched(rows, place, argument)
+        if text is None:
+            text = next(arguments, None)
+        if text is None:
+            raise UsageError(f"{row.label}: a value is missing: expected {row.allowed}")
         found.setdefault(row.name, []).append(parse_value(row, text, "command line"))
     return {
         name: Value(tuple(values) if by_name[name].repeatable else values[-1], "command line")
         for name, values in found.items()
+        if values
     }
+
+
+def _matched(rows: Sequence[Option], place: Option | None, argument: str) -> tuple[Option, str | None]:
+    """The row an argument is for, and its value; None: the next argument is the value."""
+    if argument.startswith("--") and argument != "--":
+        return _named({row.name: row for row in rows if not row.positional}, argument[2:])
+    if place is not None and (argument == "-" or not argument.startswith("-")):
+        return place, argument
+    row = next((row for row in rows if row.short and argument[:2] == f"-{row.short}"), None)
+    if row is None:
+        raise UsageError(f"unexpected argument {argument!r}: options begin with --")
+    if row.kind == "bool":
+        if argument[2:]:
+            raise UsageError(f"-{row.short}: takes no value")
+        return row, "true"
+    return row, argument[2:] or None
+
+
+def _named(by_name: Mapping[str, Option], argument: str) -> tuple[Option, str | None]:
+    """The same of what follows `--`."""
+    name, equals, text = argument.partition("=")
+    negated = name.startswith("no-") and name not in by_name
+    row = by_name.get(name[3:] if negated else name)
+    if row is None or (negated and row.kind != "bool"):
+        raise UsageError(f"unknown option --{name}" + _closest("--" + name, ["--" + known for known in by_name]))
+    if row.kind == "bool" and not equals:
+        return row, "false" if negated else "true"
+    if negated:
+        raise UsageError(f"--{name}: takes no value")
+    return row, text if equals else None
 
 
 def read_environment(rows: Sequence[Option], environ: Mapping[str, str]) -> dict[str, Value]:
     """WHIMBREL_NAME; a repeatable option's values are separated by commas; an empty variable is not set."""
     values = {}
     for row in rows:
-        text = environ.get(row.variable, "")
+        text = "" if row.positional else environ.get(row.variable, "")
         if not text:
             continue
         if row.repeatable:
@@ -198,7 +236,7 @@ def read_environment(rows: Sequence[Option], environ: Mapping[str, str]) -> dict
 
 def read_file(rows: Sequence[Option], path: str) -> dict[str, Value]:
     """Top-level keys of a TOML file; unknown ones are errors that name the closest option."""
-    by_name = {row.name: row for row in rows}
+    by_name = {row.name: row for row in rows if not row.positional}
     values = {}
     for key, given in _load_toml(path).items():
         row = by_name.get(key)
@@ -242,7 +280,7 @@ CONFIG_ROW = Option("config", "str", None, "Read options from this TOML file.", 
 COMMON_ROWS = (
     CONFIG_ROW,
     Option("print-config", "bool", False, "Print every option as TOML with its source, and leave."),
-    Option("help", "bool", False, "Print this help, and leave."),
+    Option("help", "bool", False, "Print this help, and leave.", short="h"),
 )
 
 
@@ -265,6 +303,8 @@ def config_text(values: Values) -> str:
     """Every option as TOML, its source as a comment; options that are not set are comments altogether."""
     lines = []
     for row in values.rows:
+        if row.positional:
+            continue
         value = values[row.name]
         shown = size_text(value) if row.kind == "size" and not row.repeatable and value is not None else value
         line = f"{row.name} = {toml_text(shown)}"
@@ -274,7 +314,8 @@ def config_text(values: Values) -> str:
 
 def help_text(program: str, rows: Sequence[Option]) -> str:
     """Usage, one option a line with its sentence and default."""
-    lines = [f"usage: whimbrel {program} [options]", ""]
+    places = "".join(f" [{row.usage}]" for row in rows if row.positional)
+    lines = [f"usage: whimbrel {program} [options]{places}", ""]
     for row in rows:
         repeat = " May be given more than once." if row.repeatable else ""
         default = "" if row.default in (None, False, ()) else f" Default: {_default_text(row)}."
@@ -289,7 +330,8 @@ def docs_table(rows: Sequence[Option]) -> str:
     for row in rows:
         default = "" if row.default in (None, ()) else f"`{_default_text(row)}`"
         repeat = " May be given more than once." if row.repeatable else ""
-        cells = (f"`{row.usage}`", f"`{row.variable}`", default, row.allowed, row.sentence + repeat)
+        variable = f"`{row.variable}`" if row.variable else ""
+        cells = (f"`{row.usage}`", variable, default, row.allowed, row.sentence + repeat)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 

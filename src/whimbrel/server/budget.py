@@ -15,7 +15,6 @@ A `memory` too small for the lines above plus the smallest useful heap stops the
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 from whimbrel.base.errors import UsageError
 from whimbrel.base.options import size_text
@@ -78,12 +77,3 @@ def plan(memory_bytes: int, baseline: int, workers: int, connections: int, max_i
             f"thread(s), {connections} connections and items up to {size_text(max_item)} ({parts})"
         )
     return Budget(**{**dict(fixed.lines()), "heap": heap})
-
-
-def resident_bytes() -> int:
-    """What this process has resident now."""
-    with Path("/proc/self/status").open(encoding="ascii") as file:
-        for line in file:
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * KIB
-    raise OSError("no VmRSS in /proc/self/status")

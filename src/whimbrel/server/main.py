@@ -5,17 +5,16 @@ options -> files -> sockets -> memory plan -> store -> server -> admin -> signal
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
 import signal
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 from whimbrel.base.errors import UsageError
 from whimbrel.base.options import load
+from whimbrel.base.process import prepare_process, resident_bytes
 from whimbrel.net.listener import Listener, open_listeners
 from whimbrel.server import budget
 from whimbrel.server.admin import Admin
@@ -25,11 +24,8 @@ from whimbrel.store.store import StoreHandle
 
 OWN_FILES = 64  # descriptors that are not connections: listeners, loops, pipes, standard streams, admin clients
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
-STACK_BYTES = 512 * 1024  # of a thread; a worker needs a few KiB, rare answers in Python some more
 STOP_LOOK_S = 0.1
 KEY_BYTES_MAX = 4095  # STORE_MAX_KEY
-M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -8, -3, -1
-MAPPED_BYTES = 128 * 1024  # as in server/state.pxd: larger buffers are mapped apart and return when freed
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
@@ -54,16 +50,6 @@ def main(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
 
 
 # In order
-
-
-def prepare_process() -> None:
-    """Settings of the allocator and of threads, before the first of them."""
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):  # glibc's; other allocators return memory in their own way
-        libc.mallopt(M_ARENA_MAX, 2)
-        libc.mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)
-        libc.mallopt(M_TRIM_THRESHOLD, MAPPED_BYTES)
-    threading.stack_size(STACK_BYTES)
 
 
 def check_files(options: ServeOptions) -> None:
@@ -98,7 +84,7 @@ def memory_plan(options: ServeOptions) -> budget.Budget:
     commands = len(MEMCACHE) + len(RESP)
     return budget.plan(
         options.memory_bytes,
-        budget.resident_bytes(),
+        resident_bytes(),
         options.threads,
         options.max_connections,
         options.max_item,

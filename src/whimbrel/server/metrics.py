@@ -8,8 +8,8 @@ from typing import Any
 
 from whimbrel.base.histogram import Histogram
 from whimbrel.base.metrics import Metric, Sample
+from whimbrel.base.process import resident_bytes
 from whimbrel.server import counters
-from whimbrel.server.budget import resident_bytes
 from whimbrel.server.server import Server
 
 PERCENTILES = (50.0, 90.0, 99.0, 99.9, 99.99)
