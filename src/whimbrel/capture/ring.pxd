@@ -1,0 +1,30 @@
+# Live capture: the rings of several interfaces read as one source of packets.
+#
+#     ring.next(&p) ... until False;  ring.wait(timeout);  again
+#
+# Interfaces are read a block at a time, the one whose block began first before the others, so that a flow whose two
+# directions pass two interfaces stays nearly in order.  One thread uses a ring at a time.
+
+from libc.stdint cimport int64_t, uint64_t
+from whimbrel.capture.face cimport Face
+from whimbrel.capture.packet cimport Packet
+
+cdef enum:
+    RING_FACES_MAX = 64             # interfaces: who wants more takes `any`, one ring for all
+    RING_REVIVE_NS = 1000000000     # between two looks for an interface that went away
+
+cdef class Ring:
+    cdef Face* faces
+    cdef int count
+    cdef int epoll_fd
+    cdef Face* current              # whose block is being read; NULL: none
+    cdef int64_t looked_ns          # when an interface that went away was last looked for
+    cdef readonly size_t memory_bytes   # of all rings: what is taken of ring_bytes
+
+    cdef bint next(self, Packet* p) noexcept nogil          # False: nothing now; the packet is borrowed until the next call
+    cdef int wait(self, int timeout_ms) noexcept nogil      # interfaces with something to read; 0 after the timeout or a signal
+    cdef void totals(self, uint64_t* packets, uint64_t* drops) noexcept nogil
+
+    cdef Face* oldest(self) noexcept nogil
+    cdef void revive(self) noexcept nogil
+    cdef void shut(self) noexcept nogil
