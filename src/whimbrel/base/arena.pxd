@@ -26,6 +26,7 @@ cdef struct Arena:
     size_t size_bytes               # a multiple of 1 MiB
     size_t used_bytes               # in blocks handed out
     size_t peak_bytes
+    size_t touched_bytes            # the most used since pages were given back: about what is resident
     uint64_t refused                # allocations that found no room
     ArenaNode* free[15]             # by order
 
