@@ -18,7 +18,7 @@ blocks are poisoned, links included, and so is what a block holds beyond the byt
 arena_block_bytes.
 """
 
-from libc.stdint cimport uint8_t, uintptr_t
+from libc.stdint cimport uint8_t
 from libc.string cimport memcpy, memset
 
 cdef extern from *:
@@ -72,7 +72,8 @@ cdef extern from *:
         return size <= 64 ? 6 : 64 - __builtin_clzll((unsigned long long) size - 1);
     }
     static void* arena_map(size_t size, size_t align) {   /* aligned, what stands over on either side unmapped */
-        uint8_t* p = mmap(NULL, size + align, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        int kind = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+        uint8_t* p = mmap(NULL, size + align, PROT_READ | PROT_WRITE, kind, -1, 0);
         if (p == MAP_FAILED) return NULL;
         size_t ahead = (align - ((uintptr_t) p & (align - 1))) & (align - 1);
         if (ahead) munmap(p, ahead);

@@ -8,7 +8,7 @@ from whimbrel.base.arena cimport (
 from whimbrel.base cimport clock
 
 
-cdef class TestArena:
+cdef class ArenaForTests:
     """An arena; blocks are named by their offset from its base, None is NULL."""
 
     cdef Arena a
