@@ -1,0 +1,1 @@
+"""JSON, walked as a stream."""

@@ -1,0 +1,9 @@
+from collections.abc import Iterable
+
+NAMES: dict[int, str]
+TEXT_BYTES: int
+DEPTH: int
+
+def walk(pieces: Iterable[bytes]) -> list[tuple[str | bytes | int | bool, ...]]: ...
+def scan(data: bytes) -> tuple[int, int, int]: ...
+def measure(data: bytes, piece: int, rounds: int) -> tuple[int, int]: ...
