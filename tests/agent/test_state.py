@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from whimbrel.agent.spool import Spool
 from whimbrel.agent.state import KEY_BYTES, default_path, forgotten, open_state, read_token
 from whimbrel.base.errors import UsageError
 
@@ -85,17 +86,12 @@ def test_where_state_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert default_path() == str(tmp_path / "whimbrel")
 
 
-def test_everything_is_given_to_the_user_one_becomes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_written_while_it_runs_is_named(tmp_path: Path) -> None:
     state = open_state(str(tmp_path / "s"))
-    given: list[tuple[str, int, int]] = []
-
-    def chown(path: Path, uid: int, gid: int, *, follow_symlinks: bool) -> None:
-        assert not follow_symlinks
-        given.append((path.name, uid, gid))
-
-    monkeypatch.setattr(os, "chown", chown)
-    state.give_to(7, 8)
-    assert sorted(given) == [("key", 7, 8), ("lock", 7, 8), ("s", 7, 8)]
+    spool = Spool(state.spool, 1 << 20)
+    assert spool.put(b"x", "x", 1)
+    assert state.places == [tmp_path / "s", tmp_path / "s" / "spool", tmp_path / "s" / "spool" / "refused"]
+    assert all(place.is_dir() for place in state.places)
     state.close()
 
 

@@ -47,11 +47,10 @@ class State:
         assert self.path is not None
         return self.path / "spool"
 
-    def give_to(self, uid: int, gid: int) -> None:
-        """Make the directory another user's, before privileges are dropped to that user."""
-        assert self.path is not None
-        for path in (self.path, *self.path.rglob("*")):
-            os.chown(path, uid, gid, follow_symlinks=False)
+    @property
+    def places(self) -> list[Path]:
+        """The directories in which something is written while the agent runs: for who drops privileges."""
+        return [self.path, self.spool, self.spool / "refused"] if self.path else []
 
     def close(self) -> None:
         if self.lock >= 0:

@@ -159,7 +159,7 @@ class Waits:
     failures: int = 0
 
     def next_s(self, retry_after_s: float) -> float:
-        whole_s = min(self.first_s * 2 ** min(self.failures, DOUBLINGS_MAX), self.most_s)
+        whole_s = min(self.first_s * 2.0 ** min(self.failures, DOUBLINGS_MAX), self.most_s)
         self.failures += 1
         return max(retry_after_s, whole_s * (1 - JITTER * self.draw()))
 
