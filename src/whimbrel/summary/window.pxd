@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from whimbrel.base.arena cimport Arena
 from whimbrel.base.buffer cimport Writer
 from whimbrel.summary.call cimport Call
-from whimbrel.summary.template cimport Templates
+from whimbrel.summary.template cimport Node, Templates
 
 cdef enum:
     WINDOW_NS = 10000000000         # 10 s
@@ -15,7 +15,7 @@ cdef struct WindowData
 
 cdef WindowData* window_new(Arena* arena, Templates* templates, uint64_t seed) noexcept nogil
 cdef void window_free(WindowData* w) noexcept nogil
-cdef void window_call(WindowData* w, const Call* call) noexcept nogil
+cdef Node* window_call(WindowData* w, const Call* call) noexcept nogil      # the call's endpoint, for who prints calls
 cdef void window_edge(
     WindowData* w, const uint8_t* client, const uint8_t* server, int server_port, uint8_t protocol, uint64_t bytes,
 ) noexcept nogil
