@@ -1,0 +1,1 @@
+PARAMETER_NAMES: dict[int, str]

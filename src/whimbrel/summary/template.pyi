@@ -1,0 +1,1 @@
+REVEAL_CALLS: int
