@@ -9,9 +9,13 @@ from whimbrel.capture cimport headers
 from whimbrel.capture.decode cimport (
     DECODED_BAD, DECODED_CUT, DECODED_OTHER, DECODED_TCP, DECODED_WAITS, Decoded, Decoder, Segment, decode,
     decoder_close, decoder_init)
+from whimbrel.capture.files cimport PacketReader
 from whimbrel.capture.packet cimport Packet, link_known
+from whimbrel.capture.records cimport READ_BAD, READ_CUT, READ_END, READ_FILL, READ_PACKET, Read
 
 KINDS = {DECODED_TCP: "tcp", DECODED_WAITS: "waits", DECODED_OTHER: "other", DECODED_CUT: "cut", DECODED_BAD: "bad"}
+
+ENDS = {READ_END: "end", READ_CUT: "cut", READ_BAD: "bad"}
 
 
 cdef dict segment_dict(const Segment* s):
@@ -91,6 +95,47 @@ cdef class Decoding:
     @property
     def used_bytes(self):
         return self.arena.used_bytes
+
+
+def packets_of(PacketReader reader):
+    """All packets as (time_ns, data, wire_len, link), and how it ended."""
+    cdef Packet p
+    cdef Read answer
+    found = []
+    while True:
+        answer = reader.next(&p)
+        if answer == READ_FILL:
+            reader.fill()
+        elif answer != READ_PACKET:
+            return found, ENDS[answer]
+        else:
+            found.append((p.time_ns, p.data[:p.len], p.wire_len, p.link))
+
+
+cdef Read run(PacketReader reader, Decoder* d, uint64_t* payload_bytes) noexcept nogil:
+    """Decode until there is no packet."""
+    cdef Packet p
+    cdef Segment s
+    cdef Read answer = reader.next(&p)
+    while answer == READ_PACKET:
+        if d != NULL and decode(d, &p, &s) == DECODED_TCP:
+            payload_bytes[0] += s.len
+        answer = reader.next(&p)
+    return answer
+
+
+def summary_of(PacketReader reader, bint decoding=True):
+    """How it ended, counts by kind, bytes of TCP payload."""
+    cdef Decoding own = Decoding()
+    cdef Decoder* d = &own.decoder if decoding else NULL
+    cdef uint64_t payload_bytes = 0
+    cdef Read answer = READ_FILL
+    while answer == READ_FILL:
+        with nogil:
+            answer = run(reader, d, &payload_bytes)
+        if answer == READ_FILL:
+            reader.fill()
+    return ENDS[answer], own.counts, payload_bytes
 
 
 def seconds_for(list frames, uint16_t link, int rounds):
