@@ -18,6 +18,6 @@ cdef struct TlsHello:               # slices are borrowed
     Slice server_name               # SNI, from the client
     Slice alpn                      # client: the first offered; server: the chosen one (TLS 1.2; encrypted in 1.3)
 
+# One hello inside one or several handshake records.  A hello split over records needs them contiguous in data; slices
+# that cross a record's border are then left empty.
 cdef TlsStatus tls_parse_hello(const uint8_t* data, size_t n, TlsHello* out) noexcept nogil
-    # one hello inside one or several handshake records; a hello split over records needs them contiguous in data:
-    # it is then read from `scratch`-free walking, so slices that cross a record's border are left empty

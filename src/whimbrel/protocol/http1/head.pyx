@@ -12,7 +12,6 @@ A request without a version is HTTP/0.9's Simple-Request (RFC 1945 4.1): only it
 head follows.  It is believed of an upper-case word and a target that is a path or a URI.
 """
 
-from libc.stdint cimport uint32_t
 from libc.string cimport memchr, memcmp, memset
 
 from whimbrel.base.slice cimport Slice, slice_of
@@ -184,7 +183,8 @@ cdef bint may_be_start(const uint8_t* p, const uint8_t* end, bint response) noex
 
 
 cdef H1Status parse_head(
-    const uint8_t* data, size_t n, bint response, H1Method request, H1Head* out, size_t* consumed) noexcept nogil:
+    const uint8_t* data, size_t n, bint response, H1Method request, H1Head* out, size_t* consumed
+) noexcept nogil:
     cdef size_t skipped = skip_line_ends(data, n)
     cdef const uint8_t* p = data + skipped
     cdef const uint8_t* end = data + n
@@ -238,7 +238,8 @@ cdef H1Status h1_parse_request(const uint8_t* data, size_t n, H1Head* out, size_
 
 
 cdef H1Status h1_parse_response(
-    H1Method request, const uint8_t* data, size_t n, H1Head* out, size_t* consumed) noexcept nogil:
+    H1Method request, const uint8_t* data, size_t n, H1Head* out, size_t* consumed
+) noexcept nogil:
     return parse_head(data, n, True, request, out, consumed)
 
 

@@ -15,7 +15,7 @@ from whimbrel.protocol.http1.chars cimport (
     is_blank, is_digit, is_token_byte, next_item, same_letters, trimmed, word_is,
 )
 from whimbrel.protocol.http1.messages cimport (
-    H1_BAD, H1_DONE, H1_F_BAD_HEADER, H1_F_BAD_TRANSFER, H1_F_BARE_LF, H1_F_DUPLICATE, H1_F_FOLDED,
+    H1_DONE, H1_F_BAD_HEADER, H1_F_BAD_TRANSFER, H1_F_BARE_LF, H1_F_DUPLICATE, H1_F_FOLDED,
     H1_F_LENGTH_CONFLICT, H1_F_LONG, H1_MAX_HEADERS, H1_MORE,
 )
 

@@ -3,9 +3,9 @@
 What counts as a start is stricter than what the parser takes, for a body may well contain text about HTTP:
 
     responses   "HTTP/1." DIGIT SP 3DIGIT and a blank or line end, anywhere: a body need not end with a line
-    requests    a line that ends in " HTTP/1.0" or " HTTP/1.1", with a target without blanks, before it a method.  A method
-                that begins a line may be any upper-case token; one right behind other bytes (a body's last) or at the
-                front of the data (which may be cut there) must be a known one, and behind a blank none is believed
+    requests    a line that ends in " HTTP/1.0" or " HTTP/1.1", a target without blanks before that, a method before it.
+                A method that begins a line may be any upper-case token; one right behind other bytes (a body's last)
+                or at the front of the data (which may be cut there) must be a known one; none is behind a blank
     both        the line behind it, as far as it is there, begins like a header or is blank
 
 At the very front of the data, where a packet begins and so messages do, a start line that is not whole yet counts too.
@@ -97,7 +97,8 @@ cdef const uint8_t* find_method(const uint8_t* data, const uint8_t* begin, const
 
 
 cdef const uint8_t* request_in_line(
-    const uint8_t* data, const uint8_t* begin, const uint8_t* newline, const uint8_t* end) noexcept nogil:
+    const uint8_t* data, const uint8_t* begin, const uint8_t* newline, const uint8_t* end
+) noexcept nogil:
     """The start of a request line that ends at `newline`, in the line that begins at `begin`; or NULL."""
     cdef const uint8_t* p = newline
     cdef const uint8_t* target_end

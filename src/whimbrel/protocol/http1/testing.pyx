@@ -6,14 +6,14 @@ A dict holds every field that is not empty.  Bytes are parsed from a copy of exa
 sees a step beyond them, and every slice that comes back is checked to lie within.
 """
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from whimbrel.base.buffer cimport Writer, writer_init, writer_len
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.http1.codec cimport (
-    H1_CHUNKED, H1_EMPTY, H1_LENGTH, H1_TUNNEL, H1_UNTIL_CLOSE, H1Body, H1Framing, H1Head, H1Method, H1Status,
+    H1_EMPTY, H1Body, H1Framing, H1Head, H1Method, H1Status,
     h1_body_begin, h1_body_close, h1_body_next, h1_body_skip, h1_compose_request, h1_compose_response,
     h1_head_may_be_whole, h1_method_kind, h1_next_header, h1_parse_request, h1_parse_response, h1_resync,
 )
@@ -190,11 +190,10 @@ def head_ns(bytes sent, bint response, size_t times):
     """Nanoseconds a parse of one head takes, the mean of `times`."""
     cdef H1Head h
     cdef size_t consumed = 0
-    cdef size_t i
     cdef size_t sum_ = 0
     cdef Copy data = Copy(sent)
     begin = time.perf_counter_ns()
-    for i in range(times):
+    for _ in range(times):
         if response:
             h1_parse_response(<H1Method> 0, data.ptr, data.n, &h, &consumed)
         else:
