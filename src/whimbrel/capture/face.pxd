@@ -11,6 +11,7 @@
 # loses packets, counted by the kernel, never time.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from whimbrel.capture.bpf cimport BpfInstruction
 from whimbrel.capture.packet cimport Packet
 
 cdef enum:
@@ -40,14 +41,16 @@ cdef struct Face:
     uint64_t drops                  # ... for want of a free block
     uint64_t freezes                # times all blocks were full
     uint64_t downs                  # times the interface went down or away
-    bint gone                       # it is away; another of the same name may come
+    bint down                       # it may be back, or another of the same name: to be looked after
+    const BpfInstruction* check     # a filter that we run ourselves, on what the kernel's filter let through; or NULL
+    size_t check_len
 
 cdef const char* face_open(
     Face* f, uint32_t block_bytes, uint32_t blocks, const uint8_t* program, size_t program_bytes
 ) noexcept nogil                                    # NULL, or the step that failed; errno says why
 cdef void face_close(Face* f) noexcept nogil
 cdef uint64_t face_ready(Face* f) noexcept nogil    # the time its next block began in ns, 0: no block is ours
-cdef bint face_take(Face* f, Packet* p) noexcept nogil      # False: the block had no (more) packet and is the kernel's again
+cdef bint face_take(Face* f, Packet* p) noexcept nogil      # False: the block has no (more) packet and is the kernel's again
 cdef void face_count(Face* f) noexcept nogil        # fetches the kernel's counts, which begin anew there
-cdef void face_trouble(Face* f) noexcept nogil      # after EPOLLERR: is it down, is it gone?
-cdef bint face_revive(Face* f) noexcept nogil       # looks for an interface of the same name
+cdef void face_trouble(Face* f) noexcept nogil      # after EPOLLERR: the interface went down or away
+cdef void face_look(Face* f) noexcept nogil         # is it up again, is there another of its name?

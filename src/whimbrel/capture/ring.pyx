@@ -10,15 +10,16 @@ from libc.string cimport strncpy
 from posix.unistd cimport close
 
 from whimbrel.base.clock cimport coarse_ns
+from whimbrel.capture.bpf cimport Filter
 from whimbrel.capture.face cimport (
-    FACE_NAME_BYTES, RING_BLOCK_BYTES_MAX, RING_BLOCK_BYTES_MIN, RING_BLOCKS_MIN, face_close, face_count, face_open,
-    face_ready, face_revive, face_take, face_trouble,
+    FACE_NAME_BYTES, RING_BLOCK_BYTES_MAX, RING_BLOCK_BYTES_MIN, RING_BLOCKS_MIN, face_close, face_count, face_look,
+    face_open, face_ready, face_take, face_trouble,
 )
 
 from whimbrel.base.errors import UsageError, WhimbrelError
 from whimbrel.base.values import size_text
 from whimbrel.capture import program as bpf
-from whimbrel.capture.interfaces import LINK_LINUX_SLL2, LINK_RAW, resolve
+from whimbrel.capture.interfaces import LINK_ETHERNET, LINK_LINUX_SLL2, LINK_RAW, resolve
 from whimbrel.capture.privilege import capture_rights
 
 cdef extern from "<sys/epoll.h>" nogil:
@@ -60,6 +61,7 @@ cdef class Ring:
 
     def __cinit__(self) -> None:
         self.epoll_fd = -1
+        self.checks = []
 
     def __init__(
         self,
@@ -99,9 +101,12 @@ cdef class Ring:
         strncpy(f.name, name, FACE_NAME_BYTES - 1)
         f.index, f.link, f.loopback = interface.index, interface.link, interface.loopback
         f.cooked, f.promiscuous = interface.link == LINK_LINUX_SLL2, promiscuous
+        self.count += 1
         # A cooked socket's filter sees what is behind the link layer.
         wanted = filter_(LINK_RAW if f.cooked else interface.link) if callable(filter_) else filter_
-        self.count += 1
+        if wanted is not None and interface.link == LINK_ETHERNET and bpf.reads_tags(wanted):
+            self.check(f, Filter(wanted))
+            wanted = None
         cdef bytes program = bpf.for_socket(wanted, snaplen, loopback=interface.loopback)
         cdef const char* failed = face_open(f, block_bytes, blocks, <const uint8_t*> <const char*> program, len(program))
         if failed != NULL:
@@ -111,6 +116,11 @@ cdef class Ring:
         event.data.u32 = <uint32_t> (self.count - 1)
         if epoll_ctl(self.epoll_fd, EPOLL_CTL_ADD, f.fd, &event):
             raise trouble(interface.name, "wait for packets", errno)
+
+    cdef void check(self, Face* f, Filter program) noexcept:
+        """Run a filter here, after tags were put back, that would miss them in the kernel."""
+        self.checks.append(program)
+        f.check, f.check_len = program.program, program.n
 
     cdef Face* oldest(self) noexcept nogil:
         """The face whose next block is ours and began first."""
@@ -125,12 +135,14 @@ cdef class Ring:
         return found
 
     cdef bint next(self, Packet* p) noexcept nogil:
+        cdef int barren = 0
         if self.current == NULL:
             self.current = self.oldest()
         while self.current != NULL:
             if face_take(self.current, p):
                 return True
-            self.current = self.oldest()
+            barren += 1
+            self.current = self.oldest() if barren < RING_BARREN_BLOCKS else NULL
         return False
 
     cdef int wait(self, int timeout_ms) noexcept nogil:
@@ -140,17 +152,17 @@ cdef class Ring:
         for i in range(n):
             if events[i].events & (EPOLLERR | EPOLLHUP):
                 face_trouble(&self.faces[events[i].data.u32])
-        self.revive()
+        self.look()
         return n if n > 0 else 0
 
-    cdef void revive(self) noexcept nogil:
-        """Look, once a second, whether an interface that went away is back under its name."""
+    cdef void look(self) noexcept nogil:
+        """Look, once a second, after interfaces that went down or away."""
         cdef int i
-        cdef bint looks = coarse_ns() - self.looked_ns >= RING_REVIVE_NS
+        cdef bint due = coarse_ns() - self.looked_ns >= RING_LOOK_NS
         for i in range(self.count):
-            if self.faces[i].gone and looks:
+            if due and self.faces[i].down:
                 self.looked_ns = coarse_ns()
-                face_revive(&self.faces[i])
+                face_look(&self.faces[i])
 
     cdef void totals(self, uint64_t* packets, uint64_t* drops) noexcept nogil:
         """What the kernel counted on all interfaces since the ring was opened; `packets` holds `drops`."""

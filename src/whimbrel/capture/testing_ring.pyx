@@ -40,3 +40,9 @@ def totals(Ring ring) -> tuple[int, int]:
     cdef uint64_t packets = 0, drops = 0
     ring.totals(&packets, &drops)
     return packets, drops
+
+
+def look_again(Ring ring) -> None:
+    """Look for interfaces that went away now, not when it is time to."""
+    ring.looked_ns = 0
+    ring.wait(0)
