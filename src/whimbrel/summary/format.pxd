@@ -1,12 +1,13 @@
 # What a string looks like, without keeping it.
 #
-# One call over the bytes of a scalar; the most specific format that fits wins, in the order below.  Deliberately
-# strict: a wrong `uuid` misleads, a missing one does not.
+# One call over the bytes of a scalar: a pass that finds which kinds of characters are there, then the few formats that
+# these allow.  The most specific that fits wins: a unix time or a card before an integer, the enum's order otherwise.
+# Deliberately strict: a wrong `uuid` misleads, a missing one does not.
 
 from libc.stdint cimport uint8_t, uint64_t
 from whimbrel.base.slice cimport Slice
 
-cdef enum Format:                   # names in format.py, one row each; numbers are part of the batch, never reused
+cdef enum Format:                   # names in formats.py, one row each; numbers are part of the batch, never reused
     FORMAT_NONE = 0                 # a string like any other
     FORMAT_EMPTY = 1
     FORMAT_INTEGER = 2
@@ -30,7 +31,8 @@ cdef enum Format:                   # names in format.py, one row each; numbers 
     FORMAT_LANGUAGE = 20            # en, en-US: BCP 47, of languages that exist
     FORMAT_CARD = 21                # 13 to 19 digits that pass Luhn, with a card's prefix
     FORMAT_WORD = 22                # letters, digits, - _ only, beginning with a letter, at most 32, and no random look
-    FORMATS = 23
+    FORMAT_BINARY = 23              # a file in a multipart body; never found by looking
+    FORMATS = 24
 
 cdef Format format_of(Slice text, bint whole) noexcept nogil
     # whole False: text is only a prefix of a longer string
