@@ -42,6 +42,11 @@ def test_the_defaults_watch_everything_within_64_mib() -> None:
     assert (plain.interfaces, plain.filter, plain.hub, plain.reveal_calls) == ((), None, None, 10)
 
 
+def test_the_default_of_reveal_calls_is_the_one_that_is_argued_for() -> None:
+    template = pytest.importorskip("whimbrel.summary.template")
+    assert template.REVEAL_CALLS == options().reveal_calls
+
+
 def test_files_and_interfaces() -> None:
     assert options("a", "-", "--", "-c").files == ("a", "-", "-c")
     assert options("-i", "lo", "-ieth0").interfaces == ("lo", "eth0")

@@ -1,8 +1,8 @@
 """--calls: one JSON object a line, in the order calls were completed.
 
 Idea: lines are gathered and written together, at the latest when FLUSH_S have passed or the program asks; a person
-at a terminal sees each at once.  A reader that goes away is noticed here and told to main by `broken`, because the
-engine, which calls us, has nobody to raise to.
+at a terminal sees each at once.  A reader that goes away is a BrokenPipeError, which the engine hands on and cli.py
+ends quietly for.
 """
 
 from __future__ import annotations
@@ -33,13 +33,10 @@ class CallPrinter:
         self.lines: list[str] = []
         self.size = 0
         self.flushed_s = clock_s()
-        self.broken = False
         self.calls = 0
 
     def __call__(self, call: dict[str, Any]) -> None:
         self.calls += 1
-        if self.broken:
-            return
         line = encode({name: call[name] for name in FIELDS if name in call})
         self.lines.append(line)
         self.size += len(line)
@@ -52,12 +49,8 @@ class CallPrinter:
             self.flush()
 
     def flush(self) -> None:
-        if self.lines and not self.broken:
-            try:
-                self.out.write("\n".join(self.lines) + "\n")
-                self.out.flush()
-            except BrokenPipeError:
-                self.broken = True
-        self.lines.clear()
-        self.size = 0
+        lines, self.lines, self.size = self.lines, [], 0
         self.flushed_s = self.clock_s()
+        if lines:
+            self.out.write("\n".join(lines) + "\n")
+            self.out.flush()

@@ -13,6 +13,7 @@ Deliberately not: following redirects (the token is for this address), proxies, 
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401 - asked for by name when a host is resolved, and then privileges to read it are gone
 import http.client
 import random
 import socket
