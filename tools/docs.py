@@ -21,6 +21,13 @@ def serve_options() -> str:
     return docs_table(ROWS)
 
 
+def watch_options() -> str:
+    from whimbrel.agent.options import ROWS
+    from whimbrel.base.options import docs_table
+
+    return docs_table(ROWS)
+
+
 def serve_metrics() -> str:
     from whimbrel.base.metrics import docs_table
     from whimbrel.server.metrics import ROWS
@@ -30,6 +37,7 @@ def serve_metrics() -> str:
 
 TABLES: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("README.md", "options", serve_options),
+    ("docs/watch.md", "options", watch_options),
     ("docs/metrics.md", "metrics", serve_metrics),
 )
 
