@@ -127,15 +127,15 @@ cdef bint step_trailer(H1Body* b, uint8_t c) noexcept nogil:
 cdef bint skip_line(H1Body* b, const uint8_t* p, size_t n, size_t* used) noexcept nogil:
     """The rest of a line that nothing is taken from (extensions, a trailer), as far as the n bytes at p go."""
     cdef const uint8_t* newline = <const uint8_t*> memchr(p, 10, n)
-    used[0] = n if newline == NULL else <size_t> (newline - p)
+    cdef size_t text = n if newline == NULL else <size_t> (newline - p)
+    used[0] = text + (newline != NULL)
     b.line += <uint32_t> (used[0] if used[0] < H1_MAX_TRAILER else H1_MAX_TRAILER)
     if b.line > (H1_MAX_CHUNK_LINE if b.state == EXTENSION else H1_MAX_TRAILER):
         return False
-    if used[0]:
-        b.after_cr = p[used[0] - 1] == 13
+    if text:
+        b.after_cr = p[text - 1] == 13
     if newline == NULL:
         return True
-    used[0] += 1
     b.bare_lf |= not b.after_cr
     if b.state == EXTENSION:
         line_ended(b)

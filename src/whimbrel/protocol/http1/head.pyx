@@ -244,11 +244,12 @@ cdef H1Status h1_parse_response(
 
 
 cdef bint h1_head_may_be_whole(const uint8_t* data, size_t n, size_t seen) noexcept nogil:
-    """Do the bytes from `seen` on end a start line, or bring a line end right behind another, or reach the limit?"""
+    """Do the bytes from `seen` on end a start line, or bring a line end right behind another, or reach the limit?
+    Before a method can be told from no method (its limit is short) it is always worth a look."""
     cdef size_t first = skip_line_ends(data, n)
     cdef const uint8_t* end = data + n
     cdef const uint8_t* p
-    if n - first >= H1_MAX_HEAD or seen <= first or first > H1_MAX_BLANK_LINES:
+    if n - first >= H1_MAX_HEAD or seen <= first + H1_MAX_METHOD or first > H1_MAX_BLANK_LINES:
         return True
     p = <const uint8_t*> memchr(data + seen, 10, n - seen)
     if p == NULL:

@@ -180,6 +180,55 @@ cdef class Body:
         return bool(self.b.bare_lf)
 
 
+def read_stream(chunks, methods=None, closed=True):
+    """What one side of a connection says in these chunks: ([(head, body, outcome)], left, how it ended).
+
+    Requests, or the responses to `methods` (to GET beyond the last).  A message's outcome is "whole", "cut" or "bad";
+    the side ends "open", "bad", with a "tunnel", or with "0.9".
+    """
+    cdef Body body = None
+    cdef list messages = []
+    cdef list pieces = []
+    waiting = list(methods or [])
+    kept, seen, how = b"", 0, "open"
+    for chunk in [*chunks, None]:
+        kept += chunk or b""
+        while how == "open":
+            if body is None:
+                if chunk is not None and seen and not head_may_be_whole(kept, seen):
+                    seen = len(kept)
+                    break
+                if methods is None:
+                    status, head, consumed = parse_request(kept)
+                else:
+                    status, head, consumed = parse_response(kept, waiting[0] if waiting else b"GET")
+                if status == "more":
+                    seen = len(kept)
+                    break
+                if status == "bad":
+                    how = "bad"
+                    break
+                if waiting and (head["status"] == 101 or head["status"] >= 200):
+                    waiting.pop(0)
+                kept, seen, pieces = kept[consumed:], 0, []
+                body = Body(head.get("framing", ""), head.get("content_length") or 0)
+            status, piece, consumed = body.next(kept)
+            kept = kept[consumed:] if status != "bad" else b""
+            pieces.append(piece)
+            if status == "more":
+                break
+            if status != "piece":
+                if body.length != sum(map(len, pieces)):
+                    raise AssertionError(f"{body.length} bytes counted, {sum(map(len, pieces))} given")
+                messages.append((head, b"".join(pieces), "bad" if status == "bad" else "whole"))
+                how = ("bad" if status == "bad" else "tunnel" if head.get("framing") == "tunnel"
+                       else "0.9" if "0.9" in head.get("flags", []) else "open")
+                body = None
+    if body is not None:
+        messages.append((head, b"".join(pieces), "whole" if closed and body.close() else "cut"))
+    return messages, kept if how != "bad" else b"", how
+
+
 def method_facts(bytes text):
     """(kind, known, bytes of a known method at the end, may begin one)."""
     cdef Slice s = slice_of(<const char*> text, len(text))
