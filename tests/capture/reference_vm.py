@@ -6,13 +6,13 @@ SIZES = {0x00: 4, 0x08: 2, 0x10: 1}
 MASK = 0xFFFFFFFF
 
 
-class Beyond(Exception):
+class BeyondError(Exception):
     """A load behind the packet's end: the packet is refused."""
 
 
 def load(packet: bytes, at: int, size: int) -> int:
     if at > MASK or at + size > len(packet):
-        raise Beyond
+        raise BeyondError
     return int.from_bytes(packet[at : at + size], "big")
 
 
@@ -42,7 +42,7 @@ def run(program: bytes, packet: bytes) -> int:
     """How many bytes of the packet the program accepts."""
     try:
         return execute(list(unpack(program)), packet)
-    except Beyond:
+    except BeyondError:
         return 0
 
 

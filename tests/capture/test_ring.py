@@ -1,9 +1,10 @@
 """Live capture: what two programs said to each other is in the ring, all of it and once."""
 
 import contextlib
-import os
 import socket
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -21,9 +22,13 @@ LINK_ETHERNET, LINK_SLL2, LINK_RAW = 1, 276, 101
 pytestmark = needs_capture
 
 
+def filter_of(text: str) -> Callable[[int], bytes]:
+    return lambda link: compile_filter(text, link)
+
+
 @contextlib.contextmanager
 def ring_on(*interfaces: str, text: str = "", ring_bytes: int = RING_BYTES, **options):
-    ring = Ring(list(interfaces), (lambda link: compile_filter(text, link)) if text else None, ring_bytes, **options)
+    ring = Ring(list(interfaces), filter_of(text) if text else None, ring_bytes, **options)
     try:
         yield ring
     finally:
@@ -124,7 +129,7 @@ def test_between_namespaces(host: str) -> None:
             server_side = Ring(["wb"], compile_filter("tcp", LINK_ETHERNET), RING_BYTES)
         with net.inside(net.a):
             client = socket.socket(family)
-            both = Ring(["lo", "wa"], lambda link: compile_filter("tcp", link), RING_BYTES)
+            both = Ring(["lo", "wa"], filter_of("tcp"), RING_BYTES)
         with listener:
             talk(listener, client, SIZES)
             port = listener.getsockname()[1]
@@ -158,7 +163,7 @@ def test_tags_are_put_back() -> None:
         with net.inside(net.b):
             whole = Ring(["wb"], None, RING_BYTES)
             cooked = Ring(["any"], None, RING_BYTES)
-            filtered = {text: Ring(["wb"], lambda link, t=text: compile_filter(t, link), RING_BYTES) for text in FILTERED}
+            filtered = {text: Ring(["wb"], filter_of(text), RING_BYTES) for text in FILTERED}
         send_frames(net, frames)
         seen = [frame for frame, wire, _, _ in testing_ring.read(whole, QUIET_MS) if wire == len(frame)]
         assert [frame for frame in seen if frame[:6] == frames[0][:6]] == frames
@@ -186,7 +191,7 @@ FILTERED = {  # and the frames above that pass
 def test_an_interface_that_goes_leaves_the_others() -> None:
     with network() as net:
         with net.inside(net.a):
-            ring = Ring(["wa", "lo"], lambda link: compile_filter("tcp", link), RING_BYTES)
+            ring = Ring(["wa", "lo"], filter_of("tcp"), RING_BYTES)
             listener, client = socket.create_server(("127.0.0.1", 0)), socket.socket()
             again = socket.socket()
         ip("-n", net.a, "link", "set", "wa", "down")
@@ -233,7 +238,7 @@ def test_layout() -> None:
 
 
 def test_what_cannot_be_opened_is_said() -> None:
-    with pytest.raises(UsageError, match="'nosuch0' is not there; there are .*lo"):
+    with pytest.raises(UsageError, match=r"'nosuch0' is not there; there are .*lo"):
         Ring(["nosuch0"])
     with pytest.raises(UsageError, match="0 interfaces"):
         Ring([])
@@ -244,11 +249,15 @@ def test_what_cannot_be_opened_is_said() -> None:
     assert "not allowed to bind" in str(trouble("lo", "bind", 1))
 
 
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def test_closing_gives_everything_back() -> None:
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     ring = Ring(["lo"], None, RING_BYTES)
-    assert len(os.listdir("/proc/self/fd")) == before + 2
+    assert descriptors() == before + 2
     ring.close()
     ring.close()
     assert testing_ring.read(ring, 1) == []
-    assert (ring.drops(), len(os.listdir("/proc/self/fd"))) == ({}, before)
+    assert (ring.drops(), descriptors()) == ({}, before)

@@ -24,7 +24,8 @@ SINGLE = [
     "portrange 79-81", "portrange 81-79", "src portrange 0-65535", "port 0",
     f"host {A}", f"src host {A}", f"dst host {A}", f"src {A}", f"src or dst host {A}", f"src and dst host {A}",
     f"ip host {A}", f"ip src host {A}", f"host {A6}", f"dst host {B6}", f"ip6 host {A6}",
-    "net 10.0.0.0/8", "src net 10.0.0.0/31", "net 0.0.0.0/0", "net 192.168.0.0/16", "net 10.0.0.1", "ip dst net 10.0.0.2/32",
+    "net 10.0.0.0/8", "src net 10.0.0.0/31", "net 0.0.0.0/0", "net 192.168.0.0/16", "net 10.0.0.1",
+    "ip dst net 10.0.0.2/32",
     "net 2001:db8::/32", "net 2001:db8::/64", "src net ::/0", "dst net 2001:db8::/63", "net 2001:db8::/37",
 ]  # fmt: skip
 TOGETHER = [

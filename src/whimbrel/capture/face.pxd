@@ -17,7 +17,7 @@ from whimbrel.capture.packet cimport Packet
 cdef enum:
     RING_BLOCK_MS = 20              # a block with a packet in it is handed over no later; 50 wake-ups a second at most
     RING_BLOCKS_MIN = 4             # below, a wake-up's delay loses packets
-    RING_BLOCK_BYTES_MIN = 131072   # a packet lies in one block: a shorter one would cut what offloading made 64 KiB long
+    RING_BLOCK_BYTES_MIN = 131072   # a packet lies in one block: shorter ones cut what offloading made 64 KiB long
     RING_BLOCK_BYTES_MAX = 262144   # three of those; longer ones would be fewer, and each may go with one packet in it
     FACE_NAME_BYTES = 16            # IFNAMSIZ
 
@@ -50,7 +50,7 @@ cdef const char* face_open(
 ) noexcept nogil                                    # NULL, or the step that failed; errno says why
 cdef void face_close(Face* f) noexcept nogil
 cdef uint64_t face_ready(Face* f) noexcept nogil    # the time its next block began in ns, 0: no block is ours
-cdef bint face_take(Face* f, Packet* p) noexcept nogil      # False: the block has no (more) packet and is the kernel's again
+cdef bint face_take(Face* f, Packet* p) noexcept nogil      # False: no more packet, the block is the kernel's again
 cdef void face_count(Face* f) noexcept nogil        # fetches the kernel's counts, which begin anew there
 cdef void face_trouble(Face* f) noexcept nogil      # after EPOLLERR: the interface went down or away
 cdef void face_look(Face* f) noexcept nogil         # is it up again, is there another of its name?

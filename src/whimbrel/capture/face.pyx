@@ -8,7 +8,6 @@ interfaces look alike.  There is room: the link layer ends on a 16-byte boundary
 socket address.
 """
 
-from libc.errno cimport errno
 from libc.string cimport memcmp, memcpy, memmove, memset
 from posix.unistd cimport close
 

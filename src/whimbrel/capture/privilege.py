@@ -4,8 +4,9 @@ Opening a packet socket needs CAP_NET_RAW in the network namespace; reading the 
 its ring first and then, before it looks at the first hostile byte, becomes a user that owns nothing, without
 capabilities and without a way to get any back.
 
-What still has to be written afterwards (the spool, --out, a socket) is opened before, or handed to that user by
-`hand_over`.  Capabilities belong to threads: drop before starting any, a thread that still has some is an error.
+What still has to be written afterwards (the spool, --out, a socket) is opened before, or named in `owner_of`, to be
+handed to that user.  Modules are imported before, too: an interpreter in root's home cannot be read by others.
+Capabilities belong to threads: drop them before starting any, a thread that still has some is an error.
 """
 
 import ctypes
@@ -133,6 +134,7 @@ def drop_privileges(user: str | None = "nobody", owner_of: Sequence[Path] = ()) 
     where a privilege is left, or a path of `owner_of` cannot be written any more.
     """
     identity = user if os.geteuid() == 0 else None
+    "".encode("idna")  # loads what looking up a host name needs
     if identity is not None:
         for path in owner_of:
             hand_over(path, identity)
@@ -154,7 +156,8 @@ def privileges_left(identity: str | None) -> Iterator[str]:
     """What somebody who took over this process could still use, in every thread of it."""
     if identity is not None and (os.getresuid() != (find_user(identity).pw_uid,) * 3 or os.getgroups()):
         yield f"not user {identity!r}"
-    for thread in os.listdir("/proc/self/task"):
+    for task in Path("/proc/self/task").iterdir():
+        thread = task.name
         try:
             seen = status(thread)
         except FileNotFoundError:  # it ended meanwhile

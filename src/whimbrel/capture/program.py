@@ -79,7 +79,5 @@ def reads_tags(program: bytes) -> bool:
 
 def for_socket(program: bytes | None, snaplen: int, *, loopback: bool) -> bytes:
     """What to attach to a packet socket: no doubled packets, then `program`, and at most `snaplen` bytes a packet."""
-    cut = [
-        one._replace(k=min(one.k, snaplen)) if one.code == RETURN else one for one in unpack(program or ACCEPT_ALL)
-    ]
+    cut = [one._replace(k=min(one.k, snaplen)) if one.code == RETURN else one for one in unpack(program or ACCEPT_ALL)]
     return (DROP_DOUBLED if loopback else b"") + pack(cut)

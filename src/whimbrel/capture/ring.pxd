@@ -24,8 +24,8 @@ cdef class Ring:
     cdef list checks                # filters that the kernel cannot run for us, kept for the faces
     cdef readonly size_t memory_bytes   # of all rings: what is taken of ring_bytes
 
-    cdef bint next(self, Packet* p) noexcept nogil          # False: nothing now; the packet is borrowed until the next call
-    cdef int wait(self, int timeout_ms) noexcept nogil      # interfaces with something to read; 0 after the timeout or a signal
+    cdef bint next(self, Packet* p) noexcept nogil          # False: nothing now; borrowed until the next call
+    cdef int wait(self, int timeout_ms) noexcept nogil      # how many have something; 0 after the timeout or a signal
     cdef void totals(self, uint64_t* packets, uint64_t* drops) noexcept nogil
 
     cdef void check(self, Face* f, Filter program) noexcept

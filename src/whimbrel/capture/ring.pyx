@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 from libc.errno cimport EACCES, EPERM, errno
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport strncpy
 from posix.unistd cimport close
@@ -108,7 +108,8 @@ cdef class Ring:
             self.check(f, Filter(wanted))
             wanted = None
         cdef bytes program = bpf.for_socket(wanted, snaplen, loopback=interface.loopback)
-        cdef const char* failed = face_open(f, block_bytes, blocks, <const uint8_t*> <const char*> program, len(program))
+        cdef const uint8_t* code = <const uint8_t*> <const char*> program
+        cdef const char* failed = face_open(f, block_bytes, blocks, code, len(program))
         if failed != NULL:
             raise trouble(interface.name, failed.decode(), errno)
         self.memory_bytes += f.map_bytes
@@ -174,7 +175,7 @@ cdef class Ring:
             drops[0] += self.faces[i].drops
 
     def drops(self) -> dict[str, tuple[int, int, int]]:
-        """{interface: (packets the filter let through, those of them dropped, times its ring was full)} since the start."""
+        """{interface: (packets the filter let through, how many of them were dropped, times its ring was full)}."""
         cdef int i
         found = {}
         for i in range(self.count):
