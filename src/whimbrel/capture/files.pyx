@@ -88,6 +88,8 @@ cdef class PacketReader:
             r.at = self.buffer
             r.end = self.buffer + unread
         room = <size_t> (self.buffer + BUFFER_BYTES - r.end)
+        if room == 0:                       # nobody took packets since the last calls
+            return True
         if room > FILES_READ_BYTES:
             room = FILES_READ_BYTES
         got = self.read_into(r.end, room)

@@ -2,7 +2,8 @@
 
 A source is read with `readinto`, a piece at a time.  Compression is told by the first bytes, not by the name.  A gzip
 stream may have several members, as `cat a.gz b.gz` makes them; bytes behind the last that are no member are ignored,
-as gzip does.  One that ends early or is damaged is `cut`: what came before is good.
+as gzip does.  One that ends early or is damaged is `cut`: what came before is good (of damaged data, up to FED_BYTES
+before the damage are lost with it).
 """
 
 import os
@@ -80,7 +81,7 @@ class GzipSource:
         self.cut = False
         self.ended = False
         self.member = zlib.decompressobj(GZIP_WINDOW)
-        self.begun = False  # the member has had bytes
+        self.member_bytes = 0  # zlib has accepted so many of it
         self.members = 0  # that are whole
         self.at = 0  # in the piece
         self.fed = b""  # taken from the piece, not yet used by zlib
@@ -100,25 +101,28 @@ class GzipSource:
 
     def inflate(self, most: int) -> bytes:
         """Some bytes, perhaps none; sets `ended`."""
-        if not self.begun:
-            self.fed = self.fed.lstrip(b"\0")  # members may be padded
         if not self.fed and not self.next_fed():
-            rest = self.member.decompress(b"", most) if self.begun else b""
-            return rest or self.end(cut=self.begun)
-        if not self.begun and not self.fed.lstrip(b"\0"):
-            return b""
-        first, self.begun = not self.begun, True
+            rest = self.member.decompress(b"", most) if self.member_bytes else b""
+            return rest or self.end(cut=self.in_member())
+        if self.member_bytes == 0:
+            self.fed = self.fed.lstrip(b"\0")  # members may be padded
+            if not self.fed:
+                return b""
         try:
             data = self.member.decompress(self.fed, most)
         except zlib.error:
-            trailing = first and self.members > 0
-            return self.end(cut=not trailing)
+            return self.end(cut=self.in_member())
+        self.member_bytes += len(self.fed) - len(self.member.unconsumed_tail)
         self.fed = self.member.unconsumed_tail
         if self.member.eof:
             self.fed = self.member.unused_data
-            self.member, self.begun = zlib.decompressobj(GZIP_WINDOW), False
+            self.member, self.member_bytes = zlib.decompressobj(GZIP_WINDOW), 0
             self.members += 1
         return data
+
+    def in_member(self) -> bool:
+        """Whether what ends here is a member, not something behind the last."""
+        return self.members == 0 or self.member_bytes >= len(GZIP)
 
     def readinto(self, room: memoryview) -> int:
         while not self.ended:

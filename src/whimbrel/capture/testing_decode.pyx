@@ -97,12 +97,12 @@ cdef class Decoding:
         return self.arena.used_bytes
 
 
-def packets_of(PacketReader reader):
-    """All packets as (time_ns, data, wire_len, link), and how it ended."""
+def packets_of(PacketReader reader, most=None):
+    """All packets, or so many, as (time_ns, data, wire_len, link), and how it ended."""
     cdef Packet p
     cdef Read answer
     found = []
-    while True:
+    while most is None or len(found) < most:
         answer = reader.next(&p)
         if answer == READ_FILL:
             reader.fill()
@@ -110,6 +110,7 @@ def packets_of(PacketReader reader):
             return found, ENDS[answer]
         else:
             found.append((p.time_ns, p.data[:p.len], p.wire_len, p.link))
+    return found, "more"
 
 
 cdef Read run(PacketReader reader, Decoder* d, uint64_t* payload_bytes) noexcept nogil:
