@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -98,6 +100,34 @@ class Handler(BaseHTTPRequestHandler):
         return
 
 
+class Server(ThreadingHTTPServer):
+    """Gone means gone: connections that are kept end with it."""
+
+    daemon_threads = True
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.peers: set[socket.socket] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.peers.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self.peers.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was killed is nothing to print."""
+
+    def cut_all(self) -> None:
+        for peer in list(self.peers):
+            with contextlib.suppress(OSError):
+                peer.shutdown(socket.SHUT_RDWR)
+        with self.RequestHandlerClass.hub.arrived:  # type: ignore[attr-defined]
+            pass  # who was storing a batch has stored it
+
+
 def always(behaviour: Behaviour) -> Callable[[int], Behaviour]:
     return lambda _: behaviour
 
@@ -109,8 +139,7 @@ KIND = always(202)
 def running(behave: Callable[[int], Behaviour] = KIND, port: int = 0) -> Iterator[TestHub]:
     hub = TestHub(behave)
     handler = type("Handler", (Handler,), {"hub": hub})
-    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", port), handler)
     hub.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
@@ -120,4 +149,5 @@ def running(behave: Callable[[int], Behaviour] = KIND, port: int = 0) -> Iterato
         hub.release.set()
         server.shutdown()
         server.server_close()
+        server.cut_all()
         thread.join(10)

@@ -44,7 +44,7 @@ def test_the_defaults_watch_everything_within_64_mib() -> None:
 
 def test_the_default_of_reveal_calls_is_the_one_that_is_argued_for() -> None:
     template = pytest.importorskip("whimbrel.summary.template")
-    assert template.REVEAL_CALLS == options().reveal_calls
+    assert options().reveal_calls == template.REVEAL_CALLS
 
 
 def test_files_and_interfaces() -> None:

@@ -53,6 +53,18 @@ def test_another_run_resumes_in_order(tmp_path: Path) -> None:
     assert drain(later) == ["b", "a", "c"]
 
 
+@pytest.mark.parametrize("batch_id", ["0", "a-b_C-9", "x" * 64])
+def test_any_id_is_found_again(tmp_path: Path, batch_id: str) -> None:
+    fill(Spool(tmp_path / "s", ROOM), batch_id)
+    assert drain(Spool(tmp_path / "s", ROOM)) == [batch_id]
+
+
+@pytest.mark.parametrize("batch_id", ["", "a/b", "..", "a.b", "x" * 65, "\n"])
+def test_an_id_that_cannot_be_a_name_is_refused(tmp_path: Path, batch_id: str) -> None:
+    with pytest.raises(ValueError, match="file's name"):
+        Spool(tmp_path / "s", ROOM).put(b"x", batch_id, 1)
+
+
 def test_order_holds_when_the_clock_goes_back(tmp_path: Path) -> None:
     times = iter([1_700_000_000_000_000_500, 1_700_000_000_000_000_100, 1_700_000_000_000_000_600])
     spool = Spool(tmp_path / "s", ROOM, lambda: next(times))

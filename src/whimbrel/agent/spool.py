@@ -30,7 +30,8 @@ from whimbrel.agent.state import sync_directory
 BLOCK_BYTES = 4096  # what a file takes on a disk is rounded up to this
 ENTRIES_MAX = 8192  # names kept in memory, 2 MiB: 22 hours of a batch every ten seconds
 REFUSED_KEPT = 16  # for a person to look at
-NAME = re.compile(r"(\d{20,23})-(\d+)-([0-9A-Za-z._]{1,64})\.(batch|dropped)")
+ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+NAME = re.compile(rf"(\d{{23}})-(\d+)-({ID.pattern})\.(batch|dropped)")
 ORDER_DIGITS = 23
 
 
@@ -96,6 +97,8 @@ class Spool:
 
     def put(self, batch: bytes, batch_id: str, calls: int, told: Losses | None = None) -> bool:
         """Store a batch that carries `told`; False when it is larger than the whole spool.  OSError: nothing stored."""
+        if not ID.fullmatch(batch_id):
+            raise ValueError(f"a batch id that cannot be a file's name: {batch_id!r}")
         entry = Entry(self._next_order(), calls, batch_id, on_disk(len(batch)))
         if entry.size > self.bound_bytes:
             self._leave_name(entry)
