@@ -38,6 +38,7 @@ cdef struct Flow:                   # the part that consumers see; the table's o
     Endpoint ends[2]                # ends[0] is the client as far as known: who sent the SYN, else the first packet's source
     uint32_t network
     bint syn_seen                   # the beginning was captured: the first bytes delivered are the first bytes sent
+    uint32_t marks                  # the table's own
     uint64_t id                     # counts up from 1
 
 # What a consumer is told.  `side` 0: sent by ends[0].  Bytes are borrowed until the call returns.
@@ -66,6 +67,7 @@ cdef struct FlowCounts:             # all since the start
     uint64_t duplicates             # segments with nothing new
     uint64_t overlaps_differ        # copies with other bytes than the first
     uint64_t out_of_order
+    uint64_t implausible            # segments or acknowledgements too far from where their flow is; not believed
 
 cdef struct FlowTable:
     Arena* arena
