@@ -2,7 +2,7 @@
 #
 #     hash (64 bits)   | index: 11 bits | ........53 bits: rank = leading zeros + 1, at most 31........ |
 #
-#     sparse   uint16 entries  index << 5 | rank    one an index that was hit, in no order; 64 B to 1 KiB
+#     sparse   uint16 entries  index << 5 | rank    one an index that was hit, in no order; 64 B to 256 B
 #     dense    uint8 registers [2048]               from HLL_SPARSE entries on
 #
 # p = 11: the standard error is 1.04 / sqrt(2048) = 2.3 %, and far less below 2,000 (linear counting).  Both forms hold
@@ -15,7 +15,7 @@ from whimbrel.base.arena cimport Arena
 cdef enum:
     HLL_BITS = 11
     HLL_REGISTERS = 2048
-    HLL_SPARSE = 512                # entries; as many bytes as half the dense form
+    HLL_SPARSE = 128                # entries, 256 B: they are searched one by one
     HLL_RANK_MAX = 31
 
 cdef struct Hll:                    # zeroed: empty

@@ -87,10 +87,16 @@ cdef inline Slice part(Slice s, size_t start, size_t end) noexcept nogil:
     return slice_of(s.ptr + start, end - start)
 
 
+cdef bint only_dots(Slice text) noexcept nogil:
+    """Nothing, `.`, `..`, or the `*` of OPTIONS."""
+    return text.len == 0 or (text.len == 1 and text.ptr[0] == c'*') or (
+        text.ptr[0] == c'.' and text.ptr[text.len - 1] == c'.')
+
+
 cdef uint8_t value_of(Slice text) noexcept nogil:
     """The parameter it is by its looks, or 0: a literal."""
     cdef int found
-    if text.len == 0:
+    if text.len <= 2 and only_dots(text):
         return 0
     found = format_of(text, True)
     if STRONG[found]:

@@ -126,4 +126,5 @@ cdef Slice node_text(const Node* n) noexcept nogil
 
 # For the window, who alone keeps nodes longer than a call:
 cdef void template_drop(Templates* t, Node* leaf) noexcept nogil       # forget an idle endpoint and what only it needed
-cdef void templates_sweep(Templates* t) noexcept nogil                 # merged endpoints: nobody asks for them any more
+cdef void templates_sweep(Templates* t) noexcept nogil
+    # frees merged endpoints, whom nobody asks for any more, and those whose `user` is NULL: nobody ever did

@@ -15,7 +15,8 @@ from whimbrel.summary.looks cimport is_known, parameter_name, value_of
 from whimbrel.summary.pieces cimport PIECE_AUTHORITY, PIECE_UNKNOWN, PIECES, Piece, split_key, split_path
 from whimbrel.summary.token cimport TOKEN_HEX, TOKEN_NODE, token_hex, token_key_init, token_of
 from whimbrel.summary.steps cimport step, whole_value
-from whimbrel.summary.trie cimport trie_add, trie_child, trie_free_gone, trie_parameter, trie_prune
+from whimbrel.summary.trie cimport (
+    protocol_of, trie_add, trie_child, trie_free_gone, trie_free_orphans, trie_parameter, trie_prune)
 
 REVEAL_CALLS = TEMPLATE_REVEAL_CALLS
 
@@ -210,16 +211,13 @@ cdef void template_drop(Templates* t, Node* leaf) noexcept nogil:
 
 cdef void templates_sweep(Templates* t) noexcept nogil:
     trie_free_gone(t)
+    trie_free_orphans(t)
 
 
 cdef const Node* root_of(const Node* n) noexcept nogil:
     while n.parent != NULL:
         n = n.parent
     return n
-
-
-cdef uint8_t protocol_of(const Node* n) noexcept nogil:
-    return root_of(n).parameter
 
 
 # -- what leaves --

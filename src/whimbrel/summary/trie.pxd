@@ -15,3 +15,5 @@ cdef void trie_collapse(Templates* t, Node* parent, uint8_t kind) noexcept nogil
     # NODE_LITERAL: its literals become {value}; NODE_PARAMETER: its parameters become one.  Needs no memory
 cdef void trie_prune(Templates* t, Node* n) noexcept nogil      # n and what is above it, as far as nothing hangs below
 cdef void trie_free_gone(Templates* t) noexcept nogil
+cdef void trie_free_orphans(Templates* t) noexcept nogil       # endpoints whose `user` is NULL
+cdef uint8_t protocol_of(const Node* n) noexcept nogil

@@ -273,3 +273,27 @@ cdef void trie_free_gone(Templates* t) noexcept nogil:
         t.gone = n.chain
         arena_free(t.arena, n)
         t.nodes -= 1
+
+
+cdef uint8_t protocol_of(const Node* n) noexcept nogil:
+    while n.parent != NULL:
+        n = n.parent
+    return n.parameter
+
+
+cdef bint is_orphan(const Templates* t, const Node* n) noexcept nogil:
+    return n.kind == NODE_LEAF and n.user == NULL and n != t.other[protocol_of(n)]
+
+
+cdef void trie_free_orphans(Templates* t) noexcept nogil:
+    """Endpoints nobody keeps state of, and what only they needed."""
+    cdef uint32_t slot = 0
+    cdef Node* n
+    while slot < t.slots:
+        n = t.table[slot]
+        while n != NULL and not is_orphan(t, n):
+            n = n.chain
+        if n == NULL:
+            slot += 1
+        else:
+            trie_prune(t, n)        # may take nodes out of any chain: this one is looked at again
