@@ -1,4 +1,4 @@
-"""`make bench`: us, memcached and redis-server in interleaved runs; ratios with their spread, next to targets.
+"""`make bench`: us, memcached and redis-server in interleaved runs, ratios with their spread; then the agent.
 
 QUICK=1 (or --quick) runs shorter and fewer rounds; --only NAME[,NAME] runs some sections.  The table goes to
 standard output as sections finish, everything else to standard error, all figures to a JSON file.
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import library, memory, miss, speed, surroundings
+from benchmarks import library, memory, miss, speed, surroundings, watch
 from benchmarks.rows import Section
 from benchmarks.setting import Setting, prepare
 
@@ -35,6 +35,10 @@ def sections(setting: Setting, eviction: str) -> dict[str, Callable[[], Section]
         "miss": lambda: miss.served(setting),
         "policy": lambda: miss.simulated(setting, eviction or "s3fifo"),
         "library": lambda: library.gets(setting),
+        "watch": lambda: watch.speed(setting),
+        "watch-large": lambda: watch.large(setting),
+        "watch-live": lambda: watch.live(setting),
+        "watch-attacks": lambda: watch.attacks(setting),
     }
 
 

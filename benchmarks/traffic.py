@@ -45,9 +45,7 @@ def frame(client: tuple[bytes, int], outward: bool, seq: int, ack: int, flags: i
     """One packet from the client (`outward`) or to it."""
     source, target = (client, SERVER) if outward else (SERVER, client)
     ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40 + len(data), 0, 0x4000, 64, 6, 0, source[0], target[0])
-    tcp = struct.pack(
-        "!HHIIBBHHH", source[1], target[1], seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 0x50, flags, 65535, 0, 0
-    )
+    tcp = struct.pack("!HHIIBBHHH", source[1], target[1], seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 0x50, flags, 65535, 0, 0)
     return b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0" + ip + tcp + data
 
 
@@ -99,7 +97,7 @@ def order(random: Random) -> dict[str, object]:
         "id": random.randrange(10**9),
         "reference": str(uuid.UUID(int=random.getrandbits(128))),
         "customer": {"email": f"user{random.randrange(10**6)}@example.com", "country": "DE", "verified": True},
-        "created_at": "2026-03-%02dT12:%02d:00Z" % (random.randrange(1, 29), random.randrange(60)),
+        "created_at": f"2026-03-{random.randrange(1, 29):02}T12:{random.randrange(60):02}:00Z",
         "total": round(random.random() * 1000, 2),
         "currency": "EUR",
         "items": [
