@@ -164,8 +164,8 @@ def live(setting: Setting) -> Section:
     section = Section(
         f"Agent: {RATE:,} requests a second live",
         f"Keep-alive connections of 20 calls, answers of about {LIVE_BODY} B, sent as packets into one end of a virtual"
-        f" cable for {LIVE_S:g} s and captured at the other.  Processor time of the agent's whole process, kernel included,"
-        " per second; what the kernel dropped is noted.",
+        f" cable for {LIVE_S:g} s and captured at the other.  Processor time of the agent's whole process, kernel"
+        " included, per second; what the kernel dropped is noted.",
     )
     if os.geteuid() != 0:
         section.skipped.append("needs root for a network namespace")
