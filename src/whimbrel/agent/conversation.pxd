@@ -37,6 +37,7 @@ cdef struct TalkCounts:             # since the start
     uint64_t lost_messages          # that could not be parsed because of a gap or of memory
     uint64_t pending_dropped        # PENDING_MAX reached
     uint64_t malformed
+    uint64_t flows_refused          # no memory for a conversation
 
 cdef struct Talk:                   # what all conversations share
     Arena* arena
