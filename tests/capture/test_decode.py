@@ -6,7 +6,6 @@ import random
 import pytest
 
 from tests.capture import packets as p
-from whimbrel.capture import testing_decode
 from whimbrel.capture.testing_decode import Decoding
 
 ETHERNET, NULL, RAW, LOOP, SLL, IPV4, IPV6, SLL2 = 1, 0, 101, 108, 113, 228, 229, 276
@@ -265,7 +264,3 @@ def test_a_network_does_not_depend_on_direction_or_priority() -> None:
     one = p.ethernet(p.vxlan(p.ethernet(there), 7), tags=[12])
     other = p.ethernet(p.vxlan(p.ethernet(back), 7, outer=p.OUTER[::-1]), tags=[12 | 0xE000])
     assert network_of(one) == network_of(other)
-
-
-def test_links_that_are_known() -> None:
-    assert [link for link in range(65536) if testing_decode.knows(link)] == [0, 1, 12, 14, 101, 108, 113, 228, 229, 276]

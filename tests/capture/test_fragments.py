@@ -199,6 +199,61 @@ def test_without_memory_datagrams_are_lost_and_counted() -> None:
     assert decoding.decode(p.tcp(*ENDS[4][:1], 1, ENDS[4][1], 2, 3, 4, p.ACK, b"x"), RAW)[0] == "tcp"
 
 
+class Model:
+    """One datagram, byte by byte, in plain Python."""
+
+    def __init__(self) -> None:
+        self.bytes: dict[int, int] = {}
+        self.there: set[int] = set()
+        self.end = self.cut_from = 0
+
+    def add(self, offset: int, data: bytes, length: int, *, more: bool) -> bytes | None:
+        """The datagram once it is whole."""
+        for at in range(length):
+            if offset + at not in self.there and at < len(data):
+                self.bytes[offset + at] = data[at]
+        self.there.update(range(offset, offset + length))
+        if len(data) < length:
+            cut = offset + len(data)
+            self.cut_from = min(self.cut_from, cut) if self.cut_from else cut
+        if not more:
+            self.end = offset + length
+        if not self.end or len(self.there) != self.end:
+            return None
+        return bytes(self.bytes[at] for at in range(self.cut_from or self.end))
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("cut_share", [0.0, 0.1])
+def test_random_overlaps_give_what_a_plain_model_gives(version: int, cut_share: float) -> None:
+    rng = random.Random(9)
+    done = 0
+    for ident in range(400):
+        decoding, model = Decoding(), Model()
+        data = segment_bytes(version, rng.randbytes(rng.randrange(40, 300)))
+        while True:
+            start = rng.randrange(0, len(data), 8)
+            end = min(len(data), start + 8 * rng.randrange(1, 8))
+            more = end < len(data)
+            piece = bytes(byte ^ (rng.random() < 0.02 and start >= 24) for byte in data[start:end])
+            flags = start | more if version == 6 else start // 8 | (p.MORE_FRAGMENTS if more else 0)
+            if version == 4:
+                frame = p.ipv4(*ENDS[4], piece, ident=ident, fragment=flags)
+            else:
+                head = bytes([p.TCP, 0]) + flags.to_bytes(2, "big") + ident.to_bytes(4, "big")
+                frame = p.ipv6(*ENDS[6], head + piece, p.FRAGMENT)
+            cut = min(rng.randrange(1, 30), len(piece)) if start >= 24 and rng.random() < cut_share else 0
+            whole = model.add(start, piece[: len(piece) - cut], len(piece), more=more)
+            kind, segment = decoding.decode(frame[: len(frame) - cut], RAW, len(frame))
+            assert (kind == "tcp") == (whole is not None)
+            if whole is not None:
+                assert segment and (segment["data"], segment["wire_len"]) == (whole[20:], len(data) - 20)
+                done += 1
+                break
+        assert decoding.lost == 0
+    assert done == 400
+
+
 def test_random_floods_keep_the_books() -> None:
     rng = random.Random(3)
     decoding = Decoding(8 << 20)

@@ -50,10 +50,13 @@ cdef class Decoding:
 
     def decode(self, bytes data, link=1, wire_len=None, int64_t time_ns=0):
         """(kind, segment as a dict or None).  The bytes are copied to a block of just their size: sanitizers watch."""
-        cdef uint8_t* exact = <uint8_t*> malloc(len(data) or 1)
+        cdef uint8_t* exact
         cdef Packet p
         cdef Segment s
         cdef Decoded kind
+        if self.decoder.fragments == NULL:
+            raise ValueError("the decoder is closed")
+        exact = <uint8_t*> malloc(len(data) or 1)
         if exact == NULL:
             raise MemoryError
         memcpy(exact, <const uint8_t*> data, len(data))
