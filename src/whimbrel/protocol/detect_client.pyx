@@ -57,7 +57,7 @@ cdef Verdict judge_http1(const Line* line, Opinion* out) noexcept nogil:
         p += 1
     method = slice_of(line.begin, <size_t> (p - line.begin))
     path = line.end - p >= 2 and p[0] == 32 and p[1] == 47
-    if path and method_known(method) and (out.whole or not is_redis_command(method)):
+    if path and method_known(method) and ((out.whole and out.text) or not is_redis_command(method)):
         return V_SURE
     if not out.text:
         return V_NO

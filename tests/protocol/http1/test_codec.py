@@ -76,7 +76,7 @@ class TestCases:
                 assert parse(case, case.sent + tail)[0] == "bad"
 
     def test_composed_again(self, case: Case) -> None:
-        if case.head is None or case.flags and case.flags != ["0.9"]:
+        if case.head is None or (case.flags and case.flags != ["0.9"]):
             return
         _, head, consumed = parse(case, case.sent)
         assert head is not None
@@ -185,7 +185,7 @@ NONSENSE = st.lists(
 @given(NONSENSE, st.booleans())
 def test_nonsense_means_the_same_in_any_chunks(parts: list[bytes], responses: bool) -> None:
     sent = b"".join(parts)
-    methods = [] if responses else None
+    methods: list[bytes] | None = [] if responses else None
     whole = testing.read_stream([sent], methods)
     for size in (1, 5, 333):
         assert testing.read_stream(pieces(sent, size), methods) == whole
