@@ -29,4 +29,4 @@ cdef void hll_add(Arena* arena, Hll* h, uint64_t hash) noexcept nogil
 cdef void hll_merge(Arena* arena, Hll* into, const Hll* other) noexcept nogil
 cdef void hll_clear(Arena* arena, Hll* h) noexcept nogil
 cdef double hll_estimate(const Hll* h) noexcept nogil
-cdef object hll_read(const Hll* h)              # for the batch: registers that are not 0, (index << 5 | rank) each, ascending
+cdef object hll_read(const Hll* h)      # for the batch: words index << 5 | rank of registers that are not 0, ascending

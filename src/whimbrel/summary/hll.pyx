@@ -6,8 +6,8 @@ below (the hub's side) work on that form.
 
 from libc.math cimport log
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
-from whimbrel.base.arena cimport Arena, arena_alloc, arena_alloc_zero, arena_free, arena_grow
+from libc.string cimport memset
+from whimbrel.base.arena cimport Arena, arena_alloc_zero, arena_free, arena_grow
 
 REGISTERS = HLL_REGISTERS
 STANDARD_ERROR = 1.04 / REGISTERS ** 0.5

@@ -5,10 +5,10 @@ interface.  Header names are the same in nearly every call of an endpoint and co
 here together, so they are looked at in a window's first calls and then now and then.
 """
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.http1.codec cimport h1_next_header
-from whimbrel.summary.call cimport CALL_HTTP, CALL_REQUEST_GAP, CALL_UNPAIRED, Call
+from whimbrel.summary.call cimport CALL_HTTP, CALL_UNPAIRED, Call
 from whimbrel.summary.pieces cimport query_next, target_query
 from whimbrel.summary.rows cimport kept_merge
 from whimbrel.summary.shape cimport Shape, ShapeBuilder, shape_begin, shape_end, shape_free, shape_named

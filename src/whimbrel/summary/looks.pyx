@@ -5,9 +5,9 @@ from libc.string cimport memcmp, memcpy
 from whimbrel.base.hash cimport hash_bytes
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.summary.format cimport (
-    FORMAT_BASE64, FORMAT_CARD, FORMAT_DATE, FORMAT_DATE_TIME, FORMAT_EMAIL, FORMAT_HEX, FORMAT_HOSTNAME, FORMAT_INTEGER,
-    FORMAT_IPV4, FORMAT_IPV6, FORMAT_JWT, FORMAT_NUMBER, FORMAT_PHONE, FORMAT_UNIX_TIME, FORMAT_URI, FORMAT_UUID, FORMATS,
-    format_of, looks_like_value)
+    FORMAT_BASE64, FORMAT_CARD, FORMAT_DATE, FORMAT_DATE_TIME, FORMAT_EMAIL, FORMAT_HEX, FORMAT_HOSTNAME,
+    FORMAT_INTEGER, FORMAT_IPV4, FORMAT_IPV6, FORMAT_JWT, FORMAT_NUMBER, FORMAT_PHONE, FORMAT_UNIX_TIME, FORMAT_URI,
+    FORMAT_UUID, FORMATS, format_of, looks_like_value)
 from whimbrel.summary.pieces cimport plain_bytes
 from whimbrel.summary.template cimport (
     PARAMETER_AUTHORITY, PARAMETER_METHOD, PARAMETER_OTHER, PARAMETER_UNKNOWN, PARAMETER_VALUE, TEMPLATE_SEGMENT_BYTES)
@@ -40,8 +40,8 @@ cdef uint8_t STRONG[256]            # Format -> the parameter it is, 0: not by i
 def _fill():
     for number, name in PARAMETER_NAMES.items():
         _name(&NAMES[<int> number], name)
-    for format_ in (FORMAT_INTEGER, FORMAT_NUMBER, FORMAT_UUID, FORMAT_DATE, FORMAT_DATE_TIME, FORMAT_EMAIL, FORMAT_IPV4,
-                    FORMAT_IPV6, FORMAT_URI, FORMAT_JWT, FORMAT_PHONE):
+    for format_ in (FORMAT_INTEGER, FORMAT_NUMBER, FORMAT_UUID, FORMAT_DATE, FORMAT_DATE_TIME, FORMAT_EMAIL,
+                    FORMAT_IPV4, FORMAT_IPV6, FORMAT_URI, FORMAT_JWT, FORMAT_PHONE):
         STRONG[<int> format_] = format_
     STRONG[<int> FORMAT_UNIX_TIME] = STRONG[<int> FORMAT_CARD] = FORMAT_INTEGER
     for protocol, words in KNOWN.items():
@@ -106,7 +106,7 @@ cdef uint8_t value_of(Slice text) noexcept nogil:
     return <uint8_t> found if found == FORMAT_HEX or found == FORMAT_BASE64 else PARAMETER_VALUE
 
 
-cdef inline bint is_specific(uint8_t parameter) noexcept nogil:
+cdef bint is_specific(uint8_t parameter) noexcept nogil:
     """A format that says what the whole piece is, so that nothing inside it is worth looking at."""
     return parameter != 0 and parameter < FORMATS and parameter != FORMAT_HEX and parameter != FORMAT_BASE64
 

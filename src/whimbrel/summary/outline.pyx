@@ -6,7 +6,7 @@ and values of maps have no names to hide.  The fingerprint covers what a reader 
 names, which of them are optional or null), so a schema is sent when that changes and not with every window.
 """
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 from whimbrel.base.hash cimport hash_bytes
 from whimbrel.base.slice cimport slice_of
 from whimbrel.summary.format cimport looks_like_value

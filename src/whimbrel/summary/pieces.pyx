@@ -33,7 +33,9 @@ cdef bint plain_bytes(Slice text) noexcept nogil:
     return True
 
 
-cdef inline void put_piece(Piece* out, int* n, const uint8_t* ptr, size_t size, uint8_t sep, uint8_t forced) noexcept nogil:
+cdef inline void put_piece(
+    Piece* out, int* n, const uint8_t* ptr, size_t size, uint8_t sep, uint8_t forced,
+) noexcept nogil:
     out[n[0]].text = slice_of(ptr, size)
     out[n[0]].sep = sep
     out[n[0]].forced = forced

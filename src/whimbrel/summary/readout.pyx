@@ -12,7 +12,7 @@ A schema is told when it differs from what was told last; ids that changed by a 
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from whimbrel.base.buffer cimport Writer, writer_init, writer_len
 from whimbrel.base.slice cimport slice_of
 from whimbrel.summary.hll cimport hll_read
@@ -20,7 +20,7 @@ from whimbrel.summary.latency cimport latency_read
 from whimbrel.summary.outline cimport outline_print, outline_read
 from whimbrel.summary.shards cimport shards_read
 from whimbrel.summary.template cimport (
-    NODE_KNOWN, NODE_LEAF, NODE_ROOT, TEMPLATE_PROTOCOLS, Node, template_host_of, template_id, template_put,
+    NODE_KNOWN, NODE_ROOT, Node, template_host_of, template_id, template_put,
     template_put_node, template_shown, templates_sweep)
 from whimbrel.summary.token cimport TOKEN_ADDRESS, TOKEN_HEX, token_hex, token_of
 from whimbrel.summary.trie cimport protocol_of
@@ -228,7 +228,8 @@ cdef list others(WindowData* w, Notes notes):
         if protocol not in found:
             found[protocol] = {
                 "id": id_text(notes, template_id(w.templates.other[protocol])), "protocol": PROTOCOLS[protocol],
-                "method": notes.note("{method}", "method", 0, "format"), "host": notes.note("{other}", "host", 0, "format"),
+                "method": notes.note("{method}", "method", 0, "format"),
+                "host": notes.note("{other}", "host", 0, "format"),
                 "template": notes.note("{other}", "template", 0, "format"), "rows": [],
             }
         found[protocol]["rows"].append(row_of(w, notes, r, protocol == 1, &budget))
@@ -263,11 +264,9 @@ cdef dict edge_of(WindowData* w, Notes notes, const Edge* e, dict seen):
     found = {"client": client, "client_class": client_class, "server": server, "server_class": server_class,
              "port": e.port, "protocol": PROTOCOLS.get(e.protocol, "opaque")}
     if e.protocol != WINDOW_TLS or e.flows:
-        for name, value in (("calls", e.calls), ("request_bytes", e.request_bytes), ("response_bytes", e.response_bytes),
-                            ("flows", e.flows), ("flow_bytes", e.flow_bytes)):
-            if value:
-                found[name] = value
-        return found
+        counted = {"calls": e.calls, "request_bytes": e.request_bytes, "response_bytes": e.response_bytes,
+                   "flows": e.flows, "flow_bytes": e.flow_bytes}
+        return found | {name: value for name, value in counted.items() if value}
     found["handshakes"] = e.calls
     found["version"] = TLS_VERSIONS.get(e.version, "unknown")
     found["name"] = one_node(w, notes, template_host_of(e.name), "server name") if e.name != NULL else ""
@@ -283,7 +282,8 @@ cdef list reuse(WindowData* w, Notes notes, dict seen):
         sample = shards_read(w.caches[i].shards)
         if sample is not None:
             server, _ = address_of(w, notes, w.caches[i].server, seen)
-            found.append({"server": server, "port": w.caches[i].port, "protocol": PROTOCOLS[w.caches[i].protocol], **sample})
+            found.append(sample | {
+                "server": server, "port": w.caches[i].port, "protocol": PROTOCOLS[w.caches[i].protocol]})
     return found
 
 

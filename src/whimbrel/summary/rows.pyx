@@ -13,7 +13,7 @@ from whimbrel.summary.shape cimport Shape, shape_free, shape_merge
 from whimbrel.summary.template cimport TEMPLATE_PROTOCOLS, Node
 from whimbrel.summary.trie cimport protocol_of
 from whimbrel.summary.window cimport (
-    OTHER_ROWS, SIZE_STEPS, TTL_NEVER, TTL_NOT_GIVEN, TTL_STEPS, WINDOW_RESERVOIR, WINDOW_ROWS, WINDOW_SHAPE_BYTES,
+    SIZE_STEPS, TTL_NEVER, TTL_NOT_GIVEN, TTL_STEPS, WINDOW_RESERVOIR, WINDOW_ROWS, WINDOW_SHAPE_BYTES,
     WINDOW_SHAPE_PERCENT, Endpoint, Kept, Row, Sizes, WindowData)
 
 cdef enum:

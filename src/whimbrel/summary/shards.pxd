@@ -42,4 +42,4 @@ cdef struct Shards:                 # in the arena, 200 KiB in three blocks
 cdef Shards* shards_new(Arena* arena) noexcept nogil           # NULL: no memory
 cdef void shards_free(Arena* arena, Shards* s) noexcept nogil
 cdef void shards_touch(Shards* s, uint64_t hash, bint read) noexcept nogil
-cdef object shards_read(Shards* s)                             # for the batch: a dict; None without reads.  The next window begins
+cdef object shards_read(Shards* s) # for the batch: a dict, or None without reads; the next window begins

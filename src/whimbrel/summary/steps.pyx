@@ -99,7 +99,6 @@ cdef Node* forced(Templates* t, Node* at, const Piece* p) noexcept nogil:
 cdef Node* step(Templates* t, Node* at, const Piece* p, Slice rest, bint path) noexcept nogil:
     """`rest`: of a key, from this piece to its end."""
     cdef Node* n
-    cdef uint8_t parameter
     if p.forced != PIECE_FREE:
         return forced(t, at, p)
     if p.text.len <= TEMPLATE_SEGMENT_BYTES:

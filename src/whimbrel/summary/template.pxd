@@ -117,14 +117,14 @@ cdef Node* template_host(Templates* t, uint8_t protocol, Slice host) noexcept no
     # a host alone (the server name of a TLS handshake), counted; a leaf too, without method
 cdef Node* template_current(Node* n) noexcept nogil             # where a node's endpoint is now: merges move it
 cdef uint64_t template_id(Node* n) noexcept nogil               # of the endpoint: the same in every process of an install
-cdef bint template_shown(const Templates* t, const Node* n) noexcept nogil     # does the rule let this one node's text out
+cdef bint template_shown(const Templates* t, const Node* n) noexcept nogil # does the rule let its own text out
 cdef void template_put(const Node* n, Writer* w, bint reveal_all) noexcept nogil
     # /users/{integer}/~3fa9c1d2e4b5: of an endpoint or any node; without host and method
-cdef void template_put_node(const Node* n, Writer* w, bint reveal_all) noexcept nogil      # its own text, token or {name}
-cdef const Node* template_host_of(const Node* n) noexcept nogil                # NULL: none
+cdef void template_put_node(const Node* n, Writer* w, bint reveal_all) noexcept nogil # its own text, token, or {name}
+cdef const Node* template_host_of(const Node* n) noexcept nogil # NULL: none
 cdef Slice node_text(const Node* n) noexcept nogil
 
 # For the window, who alone keeps nodes longer than a call:
-cdef void template_drop(Templates* t, Node* leaf) noexcept nogil       # forget an idle endpoint and what only it needed
+cdef void template_drop(Templates* t, Node* leaf) noexcept nogil # an idle endpoint, and what only it needed
 cdef void templates_sweep(Templates* t) noexcept nogil
     # frees merged endpoints, whom nobody asks for any more, and those whose `user` is NULL: nobody ever did

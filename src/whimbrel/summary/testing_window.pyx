@@ -1,6 +1,6 @@
 """The window and its parts, callable from Python, for their tests.  Nothing of the product imports this."""
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy, memset
 from whimbrel.base.arena cimport Arena, arena_close, arena_init
 from whimbrel.base.clock cimport precise_ns
@@ -181,12 +181,12 @@ cdef class Trie:
         cdef Slice found[64]
         cdef Slice m = borrowed(method), h = borrowed(host)
         cdef int n = len(targets), i
-        cdef int64_t rounds = times, started, r
+        cdef int64_t rounds = times, started
         for i in range(n):
             found[i] = borrowed(targets[i])
         started = precise_ns()
         with nogil:
-            for r in range(rounds):
+            for _ in range(rounds):
                 for i in range(n):
                     template_find(self.templates, 1, m, h, found[i])
         return (precise_ns() - started) / (rounds * n)
