@@ -13,12 +13,15 @@ import socket
 import struct
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from whimbrel.capture.filter import compile_filter
 from whimbrel.capture.privilege import capture_rights
+from whimbrel.capture.program import SNAPLEN
+from whimbrel.capture.ring import Ring
 
 CLONE_NEWNET = 0x40000000
 RING_BYTES = 4 << 20
@@ -127,6 +130,54 @@ def move(sender: socket.socket, receiver: socket.socket, size: int) -> None:
             got = len(receiver.recv(part))
             assert got
             part -= got
+
+
+FIN, SYN, RST = 1, 2, 4
+SIZES = [(100, 300), (1, 200_000), (70_000, 5)]  # requests and responses of a test's connection
+
+
+def judge(
+    seen: list[tuple[bytes, int, int, int]],
+    port: int,
+    connections: int,
+    sizes: list[tuple[int, int]] = SIZES,
+    at: int = 14,
+) -> None:
+    """Every packet of `connections` conversations on `port` is in `seen`, no packet twice, and nothing else."""
+    packets = [tcp_of(frame, at) for frame, _, _, _ in seen]
+    mine = [one for one in packets if port in one[:2]]
+    assert len(mine) == len(packets), "the filter let others through"
+    assert len([one for one in mine if one[3] & SYN]) == 2 * connections
+    assert len([one for one in mine if one[3] & FIN]) == 2 * connections
+    assert not [one for one in mine if one[3] & RST]
+    assert sum(one[4] for one in mine if one[1] == port) == connections * sum(size for size, _ in sizes)
+    assert sum(one[4] for one in mine if one[0] == port) == connections * sum(size for _, size in sizes)
+
+
+def filter_of(text: str) -> Callable[[int], bytes]:
+    return lambda link: compile_filter(text, link)
+
+
+@contextlib.contextmanager
+def opened(*interfaces: str, text: str = "", ring_bytes: int = RING_BYTES, snaplen: int = SNAPLEN) -> Iterator[Ring]:
+    """A ring on these interfaces with a filter, closed at the end."""
+    ring = Ring(list(interfaces), filter_of(text) if text else None, ring_bytes, snaplen)
+    try:
+        yield ring
+    finally:
+        ring.close()
+
+
+def send_frames(net: Network, frames: list[bytes], interfaces: Sequence[str] = ("wa",)) -> None:
+    """Put frames on interfaces of namespace a as they are, on each in turn."""
+    with contextlib.ExitStack() as stack:
+        senders = []
+        with net.inside(net.a):
+            for interface in interfaces:
+                senders.append(stack.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)))
+                senders[-1].bind((interface, 0))
+        for frame, sender in zip(frames, itertools.cycle(senders), strict=False):
+            sender.send(frame)
 
 
 def tcp_of(frame: bytes, at: int = 14) -> tuple[int, int, int, int, int]:

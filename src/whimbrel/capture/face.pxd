@@ -2,13 +2,12 @@
 #
 #     block 0          block 1          block 2                  block N-1
 #     |p p p p p p   |p p p           |p p <- kernel writes |  ... |              |
-#      ^ we read       ^ ours next: full, or RING_BLOCK_MS old
+#      ^ the head       ^ ours next: full, or RING_BLOCK_MS old
 #
 #     a packet:  | tpacket3_hdr 48 | sockaddr_ll 20 | room | frame ...
 #                                                       ^ what the kernel took out is written back here
 #
-# A frame is borrowed: its block goes back to the kernel with the first call after its last packet.  Whoever is slow
-# loses packets, counted by the kernel, never time.
+# A frame is borrowed until its block is handed back.  Whoever is slow loses packets, counted by the kernel, never time.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from whimbrel.capture.bpf cimport BpfInstruction
@@ -34,9 +33,10 @@ cdef struct Face:
     uint32_t block_bytes
     uint32_t blocks
     uint32_t at                     # the block to read from next
-    bint open                       # that block is ours, its packets not all taken
+    bint open                       # that block is ours and not handed back yet
     uint32_t left                   # packets of it not taken yet
-    uint8_t* frame                  # the next of them
+    uint8_t* frame                  # the next of them: the head
+    int64_t head_ns                 # its time
     uint64_t packets                # the kernel's counts, added up: accepted by the filter, dropped or not
     uint64_t drops                  # ... for want of a free block
     uint64_t freezes                # times all blocks were full
@@ -49,8 +49,10 @@ cdef const char* face_open(
     Face* f, uint32_t block_bytes, uint32_t blocks, const uint8_t* program, size_t program_bytes
 ) noexcept nogil                                    # NULL, or the step that failed; errno says why
 cdef void face_close(Face* f) noexcept nogil
-cdef uint64_t face_ready(Face* f) noexcept nogil    # the time its next block began in ns, 0: no block is ours
-cdef bint face_take(Face* f, Packet* p) noexcept nogil      # False: no more packet, the block is the kernel's again
+cdef bint face_ready(Face* f) noexcept nogil        # is there a head?
+cdef bint face_take(Face* f, Packet* p) noexcept nogil      # the head; False: it is one to pass over
+cdef void face_hand_back(Face* f) noexcept nogil    # the block is the kernel's again
+cdef bint face_filling(Face* f) noexcept nogil      # more than half of the blocks wait for us
 cdef void face_count(Face* f) noexcept nogil        # fetches the kernel's counts, which begin anew there
 cdef void face_trouble(Face* f) noexcept nogil      # after EPOLLERR: the interface went down or away
 cdef void face_look(Face* f) noexcept nogil         # is it up again, is there another of its name?

@@ -227,25 +227,41 @@ cdef void face_close(Face* f) noexcept nogil:
 
 # Reading
 
-cdef inline tpacket_hdr_v1* block_of(Face* f) noexcept nogil:
-    return &(<tpacket_block_desc*> (f.map + <size_t> f.at * f.block_bytes)).hdr.bh1
+cdef inline tpacket_hdr_v1* block_of(Face* f, uint32_t number) noexcept nogil:
+    return &(<tpacket_block_desc*> (f.map + <size_t> number * f.block_bytes)).hdr.bh1
 
 
-cdef uint64_t face_ready(Face* f) noexcept nogil:
-    cdef tpacket_hdr_v1* block = block_of(f)
-    if not load_acquire32(&block.block_status) & TP_STATUS_USER:
-        return 0
+cdef inline bint ours(Face* f, uint32_t number) noexcept nogil:
+    return load_acquire32(&block_of(f, number).block_status) & TP_STATUS_USER != 0
+
+
+cdef inline void see_head(Face* f) noexcept nogil:
+    cdef const tpacket3_hdr* h = <const tpacket3_hdr*> f.frame
+    if f.left:
+        f.head_ns = <int64_t> h.tp_sec * 1000000000 + h.tp_nsec
+
+
+cdef bint face_ready(Face* f) noexcept nogil:
+    if f.open and f.left == 0:
+        face_hand_back(f)
     if not f.open:
+        if not ours(f, f.at):
+            return False
         f.open = True
-        f.left = block.num_pkts
-        f.frame = f.map + <size_t> f.at * f.block_bytes + block.offset_to_first_pkt
-    return <uint64_t> block.ts_first_pkt.ts_sec * 1000000000 + block.ts_first_pkt.ts_nsec + 1
+        f.left = block_of(f, f.at).num_pkts
+        f.frame = f.map + <size_t> f.at * f.block_bytes + block_of(f, f.at).offset_to_first_pkt
+        see_head(f)
+    return f.left > 0       # the kernel hands no empty block over; if it did, it would be passed over at the next call
 
 
-cdef inline void hand_back(Face* f) noexcept nogil:
-    store_release32(&block_of(f).block_status, TP_STATUS_KERNEL)
+cdef void face_hand_back(Face* f) noexcept nogil:
+    store_release32(&block_of(f, f.at).block_status, TP_STATUS_KERNEL)
     f.open = False
     f.at = f.at + 1 if f.at + 1 < f.blocks else 0
+
+
+cdef bint face_filling(Face* f) noexcept nogil:
+    return ours(f, (f.at + f.blocks // 2) % f.blocks)
 
 
 cdef inline uint16_t tag_type(const tpacket3_hdr* h) noexcept nogil:
@@ -317,21 +333,20 @@ cdef inline bint describe(Face* f, uint8_t* at, Packet* p) noexcept nogil:
     p.data = start
     p.len = h.tp_snaplen + <uint32_t> (frame - start)
     p.wire_len = h.tp_len + <uint32_t> (frame - start)
-    p.time_ns = <int64_t> h.tp_sec * 1000000000 + h.tp_nsec
     p.link = f.link
     return True
 
 
 cdef bint face_take(Face* f, Packet* p) noexcept nogil:
-    cdef uint8_t* at
-    while f.left:
-        at = f.frame
-        f.frame += (<const tpacket3_hdr*> at).tp_next_offset
-        f.left -= 1
-        if describe(f, at, p) and (f.check == NULL or bpf_run(f.check, f.check_len, p.data, p.wire_len, p.len)):
-            return True
-    hand_back(f)
-    return False
+    cdef uint8_t* at = f.frame
+    f.frame += (<const tpacket3_hdr*> at).tp_next_offset
+    f.left -= 1
+    if not describe(f, at, p):
+        see_head(f)
+        return False
+    p.time_ns = f.head_ns
+    see_head(f)
+    return f.check == NULL or bpf_run(f.check, f.check_len, p.data, p.wire_len, p.len) != 0
 
 
 # What happens to interfaces

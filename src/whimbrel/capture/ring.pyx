@@ -4,16 +4,16 @@ import os
 from collections.abc import Callable
 
 from libc.errno cimport EACCES, EPERM, errno
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport INT64_MAX, uint8_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport strncpy
-from posix.unistd cimport close
+from posix.unistd cimport close, usleep
 
-from whimbrel.base.clock cimport coarse_ns
+from whimbrel.base.clock cimport coarse_ns, wall_ms
 from whimbrel.capture.bpf cimport Filter
 from whimbrel.capture.face cimport (
-    FACE_NAME_BYTES, RING_BLOCK_BYTES_MAX, RING_BLOCK_BYTES_MIN, RING_BLOCKS_MIN, face_close, face_count, face_look,
-    face_open, face_ready, face_take, face_trouble,
+    FACE_NAME_BYTES, RING_BLOCK_BYTES_MAX, RING_BLOCK_BYTES_MIN, RING_BLOCKS_MIN, face_close, face_count, face_filling,
+    face_look, face_open, face_ready, face_take, face_trouble,
 )
 
 from whimbrel.base.errors import UsageError, WhimbrelError
@@ -36,6 +36,9 @@ cdef extern from "<sys/epoll.h>" nogil:
     int epoll_create1(int flags)
     int epoll_ctl(int epoll_fd, int op, int fd, epoll_event* event)
     int epoll_wait(int epoll_fd, epoll_event* events, int max_events, int timeout_ms)
+
+cdef enum:
+    HOLD_NS = RING_HOLD_MS * 1000000
 
 BLOCKS_WANTED = 16      # each may be handed over with a single packet in it after RING_BLOCK_MS: 320 ms to be late in
 
@@ -104,6 +107,8 @@ cdef class Ring:
         self.count += 1
         # A cooked socket's filter sees what is behind the link layer.
         wanted = filter_(LINK_RAW if f.cooked else interface.link) if callable(filter_) else filter_
+        if wanted is not None:
+            bpf.check(wanted)
         if wanted is not None and interface.link == LINK_ETHERNET and bpf.reads_tags(wanted):
             self.check(f, Filter(wanted))
             wanted = None
@@ -118,42 +123,60 @@ cdef class Ring:
         if epoll_ctl(self.epoll_fd, EPOLL_CTL_ADD, f.fd, &event):
             raise trouble(interface.name, "wait for packets", errno)
 
-    cdef void check(self, Face* f, Filter program) noexcept:
+    cdef int check(self, Face* f, Filter program) except -1:
         """Run a filter here, after tags were put back, that would miss them in the kernel."""
         self.checks.append(program)
         f.check, f.check_len = program.program, program.n
+        return 0
 
-    cdef Face* oldest(self) noexcept nogil:
-        """The face whose next block is ours and began first."""
+    cdef Face* choose(self) noexcept nogil:
+        """The face with the earliest head, NULL while there is none or one before it may come."""
         cdef Face* found = NULL
-        cdef uint64_t began, first = 0
-        cdef int i
+        cdef Face* f
+        cdef int64_t age_ns, until_ns = INT64_MAX       # of the heads of the others
+        cdef int i, silent = 0
         for i in range(self.count):
-            began = face_ready(&self.faces[i])
-            if began and (found == NULL or began < first):
-                found = &self.faces[i]
-                first = began
-        return found
+            f = &self.faces[i]
+            if not face_ready(f):
+                silent += 1
+            elif found == NULL or f.head_ns < found.head_ns:
+                until_ns = found.head_ns if found != NULL else until_ns
+                found = f
+            elif f.head_ns < until_ns:
+                until_ns = f.head_ns
+        self.holding = False
+        if found != NULL and silent and not face_filling(found):
+            age_ns = 1000000 * wall_ms() + 999999 - found.head_ns       # at least its age: never negative by rounding
+            self.holding = 0 <= age_ns < HOLD_NS        # of the future: somebody set the clock back
+            if age_ns >= HOLD_NS and found.head_ns + age_ns - HOLD_NS < until_ns:
+                until_ns = found.head_ns + age_ns - HOLD_NS
+        self.until_ns = until_ns
+        return NULL if self.holding else found
 
     cdef bint next(self, Packet* p) noexcept nogil:
-        cdef int barren = 0
-        if self.current == NULL:
-            self.current = self.oldest()
-        while self.current != NULL:
-            if face_take(self.current, p):
+        cdef Face* f = self.current
+        cdef int refused = 0
+        while refused < RING_REFUSED_MAX:
+            if f == NULL or f.left == 0 or f.head_ns > self.until_ns:
+                f = self.current = self.choose()
+                if f == NULL:
+                    return False
+            if face_take(f, p):
                 return True
-            barren += 1
-            self.current = self.oldest() if barren < RING_BARREN_BLOCKS else NULL
+            refused += 1
         return False
 
     cdef int wait(self, int timeout_ms) noexcept nogil:
         cdef epoll_event events[RING_FACES_MAX]
         cdef int i
-        cdef int n = epoll_wait(self.epoll_fd, events, RING_FACES_MAX, timeout_ms)
+        cdef int n = epoll_wait(self.epoll_fd, events, RING_FACES_MAX, 0 if self.holding else timeout_ms)
         for i in range(n):
             if events[i].events & (EPOLLERR | EPOLLHUP):
                 face_trouble(&self.faces[events[i].data.u32])
         self.look()
+        if self.holding:        # epoll would say at once what we know: not to be asked
+            usleep(1000 * (RING_STEP_MS if timeout_ms < 0 or timeout_ms > RING_STEP_MS else timeout_ms))
+            return 1
         return n if n > 0 else 0
 
     cdef void look(self) noexcept nogil:

@@ -46,3 +46,15 @@ def look_again(Ring ring) -> None:
     """Look for interfaces that went away now, not when it is time to."""
     ring.looked_ns = 0
     ring.wait(0)
+
+
+def next_of(Ring ring, int waits) -> bytes | None:
+    """The next packet, or None after so many looks."""
+    cdef Packet p
+    cdef int tries
+    for tries in range(waits + 1):
+        if ring.next(&p):
+            return p.data[:p.len]
+        if tries < waits:
+            ring.wait(25)
+    return None
