@@ -3,8 +3,8 @@
 #     pieces -> [gunzip | inflate | brotli | zstd] -> JSON | form | multipart | size only
 #
 # Decompression goes through Python's own libraries (zlib in the standard library; brotli, zstd in the `watch` extra,
-# absent: counted as `no_decoder`), in steps of bounded output: see coding.py.  Limits on what comes out: BODY_RATIO once
-# it is more than BODY_FREE, so that a bomb costs what it sends.  Only what has structure is decompressed.
+# absent: counted as `no_decoder`), in steps of bounded output: see coding.py.  Limits on what comes out: BODY_RATIO
+# once it is more than BODY_FREE, so that a bomb costs what it sends.  Only what has structure is decompressed.
 #
 # Deliberately trusting the content type, but for three cases: without one, a first { or [ means JSON; so it does in a
 # form, because a client that is given JSON and no type says form; and what calls itself JSON and is not is `broken`.
@@ -49,11 +49,12 @@ cdef struct Body:                   # the result
 
 cdef struct BodyTyper               # one body in the making, in the arena
 
+# NULL: no memory; the caller counts the body as untyped.  look_inside False (under pressure): kind only
 cdef BodyTyper* body_begin(
     Arena* arena, uint64_t seed, Slice content_type, Slice content_encoding, bint look_inside) noexcept nogil
-    # NULL: no memory; the caller counts the body as untyped.  look_inside False (under pressure): kind only
+
 cdef void body_feed(BodyTyper* t, Slice piece) noexcept nogil   # takes the GIL only where it decompresses
-cdef void body_lost(BodyTyper* t) noexcept nogil                # bytes are missing here: typing stops, what is there stays
+cdef void body_lost(BodyTyper* t) noexcept nogil                # bytes are missing: typing stops, what is there stays
 cdef void body_end(BodyTyper* t, bint whole, Body* out) noexcept nogil      # frees the typer; out.shape is the caller's
 cdef void body_free(Arena* arena, Body* b) noexcept nogil
 cdef uint8_t body_kind_of(Slice content_type) noexcept nogil    # BodyKind by the content type alone

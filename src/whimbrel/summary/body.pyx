@@ -1,14 +1,14 @@
 """Bodies: see body.pxd for the contract."""
 
 from cpython.ref cimport PyObject, Py_INCREF, Py_DECREF
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memchr, memcmp, memset
 from whimbrel.base.arena cimport Arena, arena_alloc, arena_free
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.summary.fields cimport (
     FormWalk, PartWalk, form_end, form_feed, kind_of_type, part_begin, part_end, part_feed)
 from whimbrel.summary.shape cimport (
-    SHAPE_NOT_JSON, SHAPE_TOO_DEEP, SHAPE_UNFINISHED, SHAPE_WHOLE, ShapeBuilder, shape_begin, shape_end, shape_feed,
+    SHAPE_NOT_JSON, SHAPE_TOO_DEEP, SHAPE_UNFINISHED, ShapeBuilder, shape_begin, shape_end, shape_feed,
     shape_free)
 
 from whimbrel.summary.coding import CODINGS_MOST, CodingBombError, CodingError, CodingRoomError, open_chain

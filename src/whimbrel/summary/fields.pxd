@@ -52,6 +52,6 @@ cdef bint part_begin(PartWalk* w, Slice content_type) noexcept nogil    # False:
 cdef bint part_feed(PartWalk* w, ShapeBuilder* b, const uint8_t* p, size_t n) noexcept nogil     # False: not multipart
 cdef bint part_end(PartWalk* w, ShapeBuilder* b) noexcept nogil         # False: it was cut off
 
+# The value of `; name=value` in a header value, without its quotes; ptr NULL: there is none.
 cdef Slice parameter(Slice line, const char* name, size_t name_len) noexcept nogil
-    # the value of `; name=value` in a header value, without its quotes; ptr NULL: there is none
 cdef uint8_t kind_of_type(Slice content_type) noexcept nogil            # BodyKind, by the rows of bodies.py; 0: empty

@@ -1,7 +1,7 @@
 """Bodies of named fields: see fields.pxd.  Here also what content types mean, because parts of a multipart have one."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcmp, memcpy, memset
+from libc.stdint cimport uint8_t, uint16_t
+from libc.string cimport memchr, memcpy, memset
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.summary.shape cimport ShapeBuilder, shape_file, shape_named
 

@@ -34,8 +34,8 @@ cdef enum Format:                   # names in formats.py, one row each; numbers
     FORMAT_BINARY = 23              # a file in a multipart body; never found by looking
     FORMATS = 24
 
+# `whole` False: text is only a prefix of a longer string.
 cdef Format format_of(Slice text, bint whole) noexcept nogil
-    # whole False: text is only a prefix of a longer string
 
 # Does a piece of would-be structure (path segment, JSON key, header or parameter name, key part) look like a value?
 # Digits in bulk, uuids, hex, base64, e-mails, dates, tokens without vowels, mixed-case noise, more than 64 bytes, bytes

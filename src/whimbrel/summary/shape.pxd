@@ -22,7 +22,7 @@ cdef enum:
     SHAPE_ODD_KEYS = 16             # the same for keys that look like values; fewer where they are half of all keys
     SHAPE_KEY_BYTES = 64            # longer keys look like values: theirs are counted without a key
     SHAPE_DEPTH = 64                # levels that get nodes; deeper is counted at the last level
-    SHAPE_NODES = 4096              # of one body, or of bodies merged: beyond, values of unknown keys are counted together
+    SHAPE_NODES = 4096              # of one body, or of bodies merged: beyond, unknown keys are counted together
     SHAPE_SPARE_NODES = 1024        # beyond SHAPE_NODES, for items and values below
     SHAPE_FORMATS_FIRST = 64        # values of a node whose format is looked at: what varies at all varies among these
     SHAPE_FORMATS_EVERY = 16        # and then one in so many: looking costs more than walking
@@ -83,12 +83,15 @@ cdef enum ShapeOutcome:
 
 cdef void shape_begin(ShapeBuilder* b, Arena* arena, uint64_t seed) noexcept nogil
 cdef void shape_feed(ShapeBuilder* b, const uint8_t* data, size_t n) noexcept nogil         # JSON, cut anywhere
+
+# One member of a flat object: form fields, query parameters, multipart parts; and a file's, which is FORMAT_BINARY.
 cdef void shape_named(ShapeBuilder* b, Slice name, Slice value, bint value_whole) noexcept nogil
-    # one member of a flat object: form fields, query parameters, multipart parts
-cdef void shape_file(ShapeBuilder* b, Slice name) noexcept nogil        # the same of a file: FORMAT_BINARY
-cdef Shape* shape_end(ShapeBuilder* b) noexcept nogil           # the shape, the caller's to free; NULL: nothing was there
+cdef void shape_file(ShapeBuilder* b, Slice name) noexcept nogil
+
+cdef Shape* shape_end(ShapeBuilder* b) noexcept nogil           # the caller's to free; NULL: nothing was there
 cdef void shape_free(Arena* arena, Shape* s) noexcept nogil
-cdef bint shape_merge(Arena* arena, Shape** into, const Shape* other) noexcept nogil       # False: memory was short
+cdef bint shape_merge(Arena* arena, Shape** into, const Shape* other) noexcept nogil        # False: memory was short
+
+# {types, formats, seen, calls, nulls, map} and, where there are some, {keys: {bytes: node}, items: node, values: node};
+# keys are raw: the caller applies the reveal rule.  None for NULL.
 cdef object shape_to_python(const Shape* s)
-    # {types, formats, seen, calls, nulls, map} and, where there are some, {keys: {bytes: node}, items: node, values: node};
-    # keys are raw: the caller applies the reveal rule.  None for NULL

@@ -1,4 +1,4 @@
-"""Bodies, callable from Python, for their tests, fuzz target and measurements.  Nothing of the product imports this."""
+"""Bodies, callable from Python, for their tests, fuzz target and measurements.  The product does not import this."""
 
 from libc.stdint cimport uint8_t
 from whimbrel.base.arena cimport Arena, arena_close, arena_init

@@ -1,4 +1,4 @@
-"""Shapes, callable from Python, for their tests, fuzz targets and measurements.  Nothing of the product imports this."""
+"""Shapes, callable from Python, for their tests, fuzz target and measurements.  The product does not import this."""
 
 from libc.stdint cimport uint8_t, uint64_t
 from whimbrel.base.arena cimport Arena, arena_close, arena_init

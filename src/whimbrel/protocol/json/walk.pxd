@@ -17,7 +17,7 @@ from whimbrel.base.slice cimport Slice
 
 cdef enum:
     JSON_DEPTH = 512                # containers in containers; deeper is an attack on the reader
-    JSON_TEXT = 128                 # bytes of a token that are kept when it crosses pieces: formats and keys are shorter
+    JSON_TEXT = 128                 # bytes of a token that are kept when it crosses pieces: formats, keys are shorter
 
 cdef enum JsonEvent:
     JSON_MORE = 0                   # everything given is consumed
@@ -50,6 +50,8 @@ cdef struct JsonWalk:               # zeroed: at the beginning
     uint64_t kinds[8]               # one bit a level: 1 an object, 0 an array
     uint8_t text[128]               # of a token that crosses pieces, or a key with escapes
 
-cdef JsonEvent json_next(JsonWalk* w, const uint8_t** at, const uint8_t* end, Slice* text, uint64_t* text_len) noexcept nogil
+cdef JsonEvent json_next(
+    JsonWalk* w, const uint8_t** at, const uint8_t* end, Slice* text, uint64_t* text_len) noexcept nogil
+
+# The input's end: a number that only the end completes, else JSON_MORE (whole) or JSON_BAD (cut off, or nothing).
 cdef JsonEvent json_end(JsonWalk* w, Slice* text, uint64_t* text_len) noexcept nogil
-    # the input's end: a number that only the end completes, else JSON_MORE (whole) or JSON_BAD (cut off, or nothing)

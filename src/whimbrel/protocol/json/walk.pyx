@@ -5,7 +5,7 @@ go.  One that does not, or a key with escapes, becomes `w.token` and is carried 
 so the walk looks at no byte more than twice.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.json.scan cimport json_find_special, json_skip_blanks, json_skip_digits
