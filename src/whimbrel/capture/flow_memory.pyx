@@ -29,8 +29,8 @@ cdef inline Trace* set_of(Memory* m, uint64_t hash) noexcept nogil:
 
 cdef Trace* memory_find(Memory* m, uint64_t hash) noexcept nogil:
     cdef Trace* trace = set_of(m, hash)
-    cdef int i
-    for i in range(MEMORY_WAYS):
+    cdef int _i
+    for _i in range(MEMORY_WAYS):
         if trace.hash == hash and trace.what != REMEMBERED_NOTHING:
             return trace
         trace += 1
@@ -52,8 +52,8 @@ cdef Trace* memory_make(Memory* m, uint64_t hash, int64_t time_ns, bint* pushed_
 
 cdef Trace* oldest_of(Trace* trace, uint32_t now_ms) noexcept nogil:
     cdef Trace* oldest = trace
-    cdef int i
-    for i in range(MEMORY_WAYS):
+    cdef int _i
+    for _i in range(MEMORY_WAYS):
         if trace.what == REMEMBERED_NOTHING:
             return trace
         if now_ms - trace.time_ms > now_ms - oldest.time_ms:

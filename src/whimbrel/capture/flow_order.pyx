@@ -9,7 +9,7 @@ more, and one step is taken, then the next if that was not enough:
     a hole before the side's head    a gap; but while the peer, whose packets we see, acknowledges nothing behind it,
                                      a retransmission is waited for
     the head waits for the other     a gap in the other, up to its own head or to what is acknowledged
-    both wait for each other         the head of the piece that is oldest is believed without its acknowledgement
+    both wait for each other         the later head is a retransmission: believed without its acknowledgement
 
 Deliberately not: selective acknowledgements, time stamps, checksums, the receiver's window.
 """
@@ -19,9 +19,9 @@ from whimbrel.capture.decode cimport Endpoint, Segment, TCP_ACK, TCP_FIN, TCP_RS
 from whimbrel.capture.flow cimport FLOW_WAIT_BYTES, FLOW_WINDOW_NS, FLOW_WINDOW_PACKETS, FlowTable
 from whimbrel.capture.flow_state cimport (
     FLOW_MUCH_BYTES, FLOW_PATIENCE_NS, FLOW_PLAUSIBLE, FLOW_START_SPAN, FLOW_STRANGE, Item, MARK_ABANDONED, Piece,
-    Record, SIDE_ACKED, SIDE_BEGUN, SIDE_CLOSED, SIDE_SEEN, Side, Wait, ahead)
+    Record, SIDE_ACKED, SIDE_BEGUN, SIDE_CLOSED, SIDE_SEEN, Side, ahead)
 from whimbrel.capture.flow_wait cimport (
-    piece_cut, piece_end, wait_close, wait_insert, wait_release, wait_take, wait_to_end)
+    piece_cut, piece_end, wait_close, wait_heard, wait_insert, wait_release, wait_take, wait_to_end)
 
 
 # ---- a segment comes --------------------------------------------------------------------------------------
@@ -79,6 +79,8 @@ cdef Order piece_comes(FlowTable* t, Record* r, Piece* p) noexcept nogil:
         p.len = 0
         p.hole = 0
         p.flags &= ~TCP_FIN
+    if r.wait != NULL:
+        wait_heard(t, r, p)
     if mine.flags & SIDE_BEGUN and p.seq != mine.next:
         if ahead(p.seq, mine.next) > 0:
             t.counts.out_of_order += 1
@@ -262,7 +264,8 @@ cdef Order order_late(FlowTable* t, Record* r, int64_t now_ns) noexcept nogil:
             wait_close(t, r)
             break
         item = r.wait.oldest
-        if r.wait.packets - item.packet < FLOW_WINDOW_PACKETS and not passed(now_ns, item.piece.time_ns, FLOW_WINDOW_NS):
+        if not passed(now_ns, item.piece.time_ns, FLOW_WINDOW_NS) and (
+                r.wait.packets - item.packet < FLOW_WINDOW_PACKETS):
             break
         if may_still_come(r, now_ns):
             break
@@ -304,10 +307,15 @@ cdef Order give_up(FlowTable* t, Record* r) noexcept nogil:
         elif missing:
             lose(t, r, 1 - side, missing, head.piece.time_ns)
         else:
-            head.piece.flags &= ~TCP_ACK
+            later_of(head, head_there).piece.flags &= ~TCP_ACK
     else:
         head.piece.flags &= ~TCP_ACK
     return drain(t, r)
+
+
+cdef inline Item* later_of(Item* a, Item* b) noexcept nogil:
+    """Of two that wait for each other the later is a retransmission, and its first copy was what the other answers."""
+    return a if <int32_t> (a.packet - b.packet) > 0 else b
 
 
 cdef Order flush_waiting(FlowTable* t, Record* r) noexcept nogil:

@@ -57,6 +57,7 @@ cdef struct Item:                   # a piece that waits; its data lies behind i
     Item* older                     # by arrival
     Item* newer
     uint32_t packet                 # Wait.packets when it came
+    uint32_t size                   # of its block, as asked for
     Piece piece
 
 cdef struct Wait:

@@ -2,8 +2,8 @@
 
 A segment's life:
 
-    known flow      its side -> order_segment -> perhaps the flow's end
-    SYN, SYN-ACK    remembered in a table of fixed size, no flow yet; of a known flow with another start: its successor's
+    of a flow       its side -> order_segment -> perhaps the flow's end
+    SYN, SYN-ACK    remembered in a table of fixed size, no flow yet; if a flow is there, perhaps of its successor
     data, or the    a flow, its starts as remembered; without memory of a handshake its start is found by waiting
     handshake's ACK
 
@@ -12,7 +12,7 @@ head is the idlest.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memset
 from whimbrel.base.arena cimport Arena, arena_alloc_zero, arena_free
 from whimbrel.base.hash cimport hash_bytes
 from whimbrel.capture.decode cimport Endpoint, Segment, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN
@@ -113,8 +113,8 @@ cdef void table_tick(FlowTable* t, int64_t now_ns) noexcept nogil:
     cdef Own* own = own_of(t)
     cdef Wait* w
     cdef Record* r
-    cdef int i
-    for i in range(TICK_WAITS):
+    cdef int _i
+    for _i in range(TICK_WAITS):
         w = own.first_wait
         if w == NULL:
             break
@@ -124,7 +124,7 @@ cdef void table_tick(FlowTable* t, int64_t now_ns) noexcept nogil:
             if -FLOW_WINDOW_NS < now_ns - w.oldest.piece.time_ns < FLOW_WINDOW_NS:
                 break
             wait_to_end(t, w)
-    for i in range(TICK_IDLE):
+    for _i in range(TICK_IDLE):
         r = record_at(t.arena, own.oldest)
         if r == NULL:
             break
@@ -277,9 +277,11 @@ cdef void remember_syn(FlowTable* t, const Segment* s, uint64_t hash, int end_of
 
 
 cdef bint completes(const Trace* trace, const Segment* s, int end_of_src) noexcept nogil:
-    """Whether the segment is exactly the one that follows both SYNs."""
-    return (trace.what == REMEMBERED_SYN and trace.has == 3 and s.flags & TCP_ACK
-            and s.seq == trace.start[end_of_src] and s.ack == trace.start[1 - end_of_src])
+    """Whether the segment follows both SYNs."""
+    if trace.what != REMEMBERED_SYN or trace.has != 3 or not s.flags & TCP_ACK:
+        return False
+    return (0 <= ahead(s.seq, trace.start[end_of_src]) <= FLOW_START_SPAN
+            and 0 <= ahead(s.ack, trace.start[1 - end_of_src]) <= FLOW_START_SPAN)
 
 
 cdef bint succeeds(FlowTable* t, Record* r, int side, const Segment* s, uint64_t hash, int end_of_src) noexcept nogil:
@@ -315,7 +317,8 @@ cdef void newcomer(FlowTable* t, const Segment* s, uint64_t hash, int end_of_src
     if s.flags & TCP_SYN:
         remember_syn(t, s, hash, end_of_src)
         trace = memory_find(&own_of(t).memory, hash)
-    if not has_data(s) and (trace == NULL or s.flags & TCP_SYN or not completes(trace, s, end_of_src)):
+    if not has_data(s) and (trace == NULL or s.flags & TCP_SYN or not (
+            s.flags & TCP_FIN or completes(trace, s, end_of_src))):
         return
     if trace != NULL and fits(trace, s, end_of_src):
         handshake = trace[0]
@@ -373,8 +376,8 @@ cdef Record* make_room(FlowTable* t, int64_t now_ns) noexcept nogil:
     """A record, zeroed; the idlest flows make room for it."""
     cdef Own* own = own_of(t)
     cdef Record* r = NULL
-    cdef int i
-    for i in range(EVICT_MOST):
+    cdef int _i
+    for _i in range(EVICT_MOST):
         if t.live < own.flows_max:
             r = <Record*> arena_alloc_zero(t.arena, sizeof(Record))
         if r != NULL or own.oldest == 0:

@@ -7,8 +7,8 @@ from libc.stdint cimport uint32_t
 from whimbrel.capture.flow cimport FlowTable
 from whimbrel.capture.flow_state cimport Item, Piece, Record, Wait
 
-cdef bint wait_insert(FlowTable* t, Record* r, Piece* p) noexcept nogil
-    # False: no room; p is then what is left of it
+cdef bint wait_insert(FlowTable* t, Record* r, Piece* p) noexcept nogil     # False: no room; p is what is left of it
+cdef void wait_heard(FlowTable* t, Record* r, Piece* p) noexcept nogil  # p came: who acknowledged how much is clearer
 cdef Item* wait_take(FlowTable* t, Record* r, int side) noexcept nogil  # the head, no longer in the lists; the caller's
 cdef void wait_release(FlowTable* t, Item* item) noexcept nogil
 cdef void wait_close(FlowTable* t, Record* r) noexcept nogil            # of a flow: lets go of everything

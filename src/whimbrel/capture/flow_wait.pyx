@@ -1,9 +1,14 @@
-"""The lists of flow_wait.pxd."""
+"""The lists of flow_wait.pxd.
+
+A piece waits for what it acknowledges.  But a retransmission acknowledges more than its bytes' first copy did, which
+the capture may have missed or may still bring.  What its sender sent first it sent no later: so no byte keeps an
+acknowledgement above that of any piece reaching beyond it, and acknowledgements never fall along the list.
+"""
 
 from libc.stdint cimport uint8_t, uint32_t
 from libc.string cimport memcmp, memcpy
 from whimbrel.base.arena cimport arena_alloc, arena_alloc_zero, arena_free
-from whimbrel.capture.decode cimport TCP_FIN, TCP_RST
+from whimbrel.capture.decode cimport TCP_ACK, TCP_FIN, TCP_RST
 from whimbrel.capture.flow cimport FLOW_WAIT_BYTES, FlowTable
 from whimbrel.capture.flow_state cimport FLOW_WAIT_SEGMENTS, Item, Own, Piece, Record, Wait, ahead, own_of
 
@@ -61,6 +66,47 @@ cdef void step_over(Piece* p, const Piece* kept, bint* other_bytes) noexcept nog
         piece_cut(p, end - p.seq)
 
 
+# ---- acknowledgements -------------------------------------------------------------------------------------
+
+
+cdef inline bint acked_less(const Piece* p, const Piece* than) noexcept nogil:
+    return p.flags & than.flags & TCP_ACK and ahead(than.ack, p.ack) > 0
+
+
+cdef void wait_heard(FlowTable* t, Record* r, Piece* p) noexcept nogil:
+    cdef Wait* w = r.wait
+    cdef uint32_t end = piece_end(p)
+    cdef Item* item = w.head[p.side]
+    if item != NULL and ahead(p.seq, item.piece.seq) < 0 and acked_less(&item.piece, p):
+        p.ack = item.piece.ack
+    if item == NULL or not acked_less(p, &w.tail[p.side].piece):
+        return
+    while item != NULL and ahead(item.piece.seq, end) < 0:
+        if acked_less(p, &item.piece):
+            if ahead(piece_end(&item.piece), end) > 0 and not split(t, w, item, end - item.piece.seq):
+                return
+            item.piece.ack = p.ack
+        item = item.next
+
+
+cdef bint split(FlowTable* t, Wait* w, Item* item, uint32_t n) noexcept nogil:
+    """`item` keeps its first n bytes, the rest becomes an item of its own that came with it."""
+    cdef Piece rest = item.piece
+    cdef Item* behind
+    piece_cut(&rest, n)
+    behind = make_item(t, w, &rest)
+    if behind == NULL:
+        return False
+    behind.packet = item.packet
+    w.bytes[rest.side] -= rest.len
+    item.piece = first_of(&item.piece, n)
+    link(w, item, item, behind)
+    return True
+
+
+# ---- in and out -------------------------------------------------------------------------------------------
+
+
 cdef bint wait_insert(FlowTable* t, Record* r, Piece* p) noexcept nogil:
     cdef Wait* w = r.wait if r.wait != NULL else open_wait(t, r)
     cdef Item* before = NULL
@@ -96,30 +142,41 @@ cdef bint wait_insert(FlowTable* t, Record* r, Piece* p) noexcept nogil:
 
 cdef bint put(FlowTable* t, Wait* w, Item* before, const Piece* p) noexcept nogil:
     """An item with a copy of p behind `before`, which may be NULL: at the front."""
-    cdef Own* own = own_of(t)
-    cdef size_t size = sizeof(Item) + p.len
-    cdef int side = p.side
-    cdef Item* item
-    if w.count[side] >= FLOW_WAIT_SEGMENTS or w.bytes[side] + p.len > FLOW_WAIT_BYTES:
-        return False
-    if own.waiting_bytes + size > own.waiting_max:
-        return False
-    item = <Item*> arena_alloc(t.arena, size)
+    cdef Item* item = make_item(t, w, p)
     if item == NULL:
         return False
+    link(w, before, w.newest, item)
+    if item.next != NULL and acked_less(&item.next.piece, p):
+        item.piece.ack = item.next.piece.ack
+    return True
+
+
+cdef Item* make_item(FlowTable* t, Wait* w, const Piece* p) noexcept nogil:
+    """A copy of p, counted but in no list; NULL: no room."""
+    cdef Own* own = own_of(t)
+    cdef size_t size = sizeof(Item) + p.len
+    cdef Item* item
+    if w.count[p.side] >= FLOW_WAIT_SEGMENTS or w.bytes[p.side] + p.len > FLOW_WAIT_BYTES:
+        return NULL
+    if own.waiting_bytes + size > own.waiting_max:
+        return NULL
+    item = <Item*> arena_alloc(t.arena, size)
+    if item == NULL:
+        return NULL
+    item.size = <uint32_t> size
+    item.packet = w.packets
     item.piece = p[0]
     item.piece.data = <uint8_t*> (item + 1)
     if p.len:
         memcpy(item + 1, p.data, p.len)
-    item.packet = w.packets
     own.waiting_bytes += size
-    w.count[side] += 1
-    w.bytes[side] += p.len
-    link(w, before, item)
-    return True
+    w.count[p.side] += 1
+    w.bytes[p.side] += p.len
+    return item
 
 
-cdef void link(Wait* w, Item* before, Item* item) noexcept nogil:
+cdef void link(Wait* w, Item* before, Item* older, Item* item) noexcept nogil:
+    """Behind `before` by sequence and behind `older` by arrival; NULL is the front."""
     cdef int side = item.piece.side
     item.next = w.head[side] if before == NULL else before.next
     if before == NULL:
@@ -128,13 +185,16 @@ cdef void link(Wait* w, Item* before, Item* item) noexcept nogil:
         before.next = item
     if item.next == NULL:
         w.tail[side] = item
-    item.older = w.newest
-    item.newer = NULL
-    if w.newest == NULL:
+    item.older = older
+    item.newer = w.oldest if older == NULL else older.newer
+    if older == NULL:
         w.oldest = item
     else:
-        w.newest.newer = item
-    w.newest = item
+        older.newer = item
+    if item.newer == NULL:
+        w.newest = item
+    else:
+        item.newer.older = item
 
 
 cdef Item* wait_take(FlowTable* t, Record* r, int side) noexcept nogil:
@@ -153,7 +213,7 @@ cdef Item* wait_take(FlowTable* t, Record* r, int side) noexcept nogil:
         item.newer.older = item.older
     w.count[side] -= 1
     w.bytes[side] -= item.piece.len
-    own_of(t).waiting_bytes -= sizeof(Item) + item.piece.len
+    own_of(t).waiting_bytes -= item.size
     return item
 
 
