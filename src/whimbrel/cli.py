@@ -14,6 +14,7 @@ from whimbrel.base.options import HelpRequested
 # name -> module with main(argv) -> exit code, and what it is; imported only when asked for
 PROGRAMS = {
     "serve": ("whimbrel.server.main", "a cache server for memcached and Redis clients"),
+    "watch": ("whimbrel.agent.main", "an agent that summarises the API calls in network traffic"),
     "bench": ("whimbrel.bench.main", "a load client for cache servers"),
 }
 

@@ -29,15 +29,16 @@ for n in range(int(first), int(first) + int(count)):
     print(n, flush=True)  # stored: from here on it must not be lost
     time.sleep(0.01)
 print("done", flush=True)
+sys.stdin.readline()
 uploader.finish(10)
-print(len(spool), flush=True)
+print(spool.count, flush=True)
 """
 MINUTE_S = 0.06  # 60 s, compressed
 
 
 def agent(url: str, place: Path, first: int, count: int) -> subprocess.Popen[str]:
     argv = [sys.executable, "-c", AGENT, url, hubs.TOKEN, str(place), str(first), str(count)]
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def read_until(process: subprocess.Popen[str], stored: list[int], last: int) -> None:
@@ -60,18 +61,13 @@ def test_hub_away_for_ten_minutes_and_the_agent_killed_once(tmp_path: Path) -> N
     gone_s = time.monotonic()
     read_until(first, stored, stored[-1] + 25)
     first.send_signal(signal.SIGKILL)
-    assert first.stdout is not None
-    stored += [int(line) for line in first.stdout.read().splitlines() if line.isdecimal()]
-    assert first.wait(10) == -signal.SIGKILL
-    first.stdout.close()
+    stored += [int(line) for line in first.communicate(timeout=30)[0].splitlines()]
+    assert first.returncode == -signal.SIGKILL
     second = agent(f"http://127.0.0.1:{port}", tmp_path / "spool", 20_000, 40)
     read_until(second, stored, 20_020)
     time.sleep(max(0.0, 10 * MINUTE_S - (time.monotonic() - gone_s)))
     with hubs.running(port=port) as again:
-        assert second.stdout is not None
-        rest = second.stdout.read().splitlines()
-        assert second.wait(30) == 0
-        second.stdout.close()
+        rest = second.communicate("end\n", timeout=30)[0].splitlines()
         stored += [int(line) for line in rest[: rest.index("done")]]
         assert rest[-1] == "0"  # nothing waits
     counted = {**before, **again.stored}
@@ -86,7 +82,7 @@ def test_hub_away_for_ten_minutes_and_the_agent_killed_once(tmp_path: Path) -> N
 def test_a_hub_that_stores_and_never_says_so_counts_each_once(tmp_path: Path) -> None:
     with hubs.running(lambda n: "cut after storing" if n % 3 else 202) as hub:
         process = agent(hub.url, tmp_path / "spool", 0, 20)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate("end\n", timeout=60)
         assert out.splitlines()[-1] == "0"
     assert sorted(hub.stored) == sorted(f"id-{n}" for n in range(20))
     assert len(hub.requests) > 20 and hub.duplicates == len(hub.requests) - 20
@@ -106,13 +102,10 @@ def test_killed_again_and_again_while_the_hub_is_slow(tmp_path: Path) -> None:
             process = agent(hub.url, tmp_path / "spool", turn * 1000, 900)
             read_until(process, stored, turn * 1000 + 5 + turn * 3)
             process.kill()
-            assert process.stdout is not None
-            stored += [int(line) for line in process.stdout.read().splitlines() if line.isdecimal()]
-            process.wait(10)
-            process.stdout.close()
+            stored += [int(line) for line in process.communicate(timeout=30)[0].splitlines()]
         calm.append(True)
         last = agent(hub.url, tmp_path / "spool", 90_000, 1)
-        out, _ = last.communicate(timeout=60)
+        out, _ = last.communicate("end\n", timeout=60)
         assert out.splitlines() == ["90000", "done", "0"]
     assert {f"id-{n}" for n in stored} <= set(hub.stored)
     assert len(hub.stored) - len(stored) in range(1, 8)

@@ -108,7 +108,7 @@ def test_batches_arrive_as_they_are_with_id_and_token(sender: MakeSender) -> Non
         assert (first.path, first.body) == ("/behind/v1/batches", b"a")
         assert first.headers["Content-Type"] == "application/x-msgpack"
         assert first.headers["User-Agent"].startswith("whimbrel/")
-    assert len(mine.spool) == 0
+    assert mine.spool.count == 0
     assert mine.uploader.sent.batches == 2 and mine.uploader.sent.bytes == 2
 
 
@@ -126,7 +126,7 @@ def test_a_hub_that_misbehaves_gets_the_batch_again_and_counts_it_once(
         hub.wait(lambda h: len(h.stored) == 3 and len(h.requests) >= 5)
         assert mine.uploader.finish(10)
     assert sorted(hub.stored) == ["a", "b", "c"]
-    assert len(mine.spool) == 0
+    assert mine.spool.count == 0
     assert mine.uploader.sent.batches == 3
     if misdeed == "cut after storing":
         assert hub.duplicates >= 1  # it was sent again, and the id told
@@ -142,7 +142,7 @@ def test_the_redirected_token_goes_nowhere_else(sender: MakeSender) -> None:
         mine.uploader.start()
         hub.wait(lambda h: len(h.requests) >= 3)
         assert other.requests == []
-        assert len(mine.spool) == 1
+        assert mine.spool.count == 1
 
 
 def test_a_refused_batch_is_set_aside_and_the_next_is_sent(sender: MakeSender) -> None:
@@ -190,7 +190,7 @@ def test_storing_does_not_wait_for_a_silent_hub(sender: MakeSender) -> None:
         mine.uploader.start()
         hub.wait(lambda h: len(h.requests) == 1)
         mine.put(*(f"b{n}" for n in range(50)))  # returns while the request hangs
-        assert len(mine.spool) == 51
+        assert mine.spool.count == 51
         assert not mine.uploader.finish(0.05)  # and so does the end
         hub.release.set()
 
@@ -219,7 +219,7 @@ def test_a_hub_that_is_away_at_the_end_is_tried_once_more_only(sender: MakeSende
         hub.wait(lambda h: len(h.requests) == 1)
         assert mine.uploader.finish(10)
         assert len(hub.requests) <= 2
-    assert len(mine.spool) == 2
+    assert mine.spool.count == 2
 
 
 def test_a_kept_connection_that_was_closed_is_opened_again(sender: MakeSender) -> None:

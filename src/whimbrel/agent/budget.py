@@ -22,7 +22,8 @@ KIB, MIB = 1 << 10, 1 << 20
 THREADS = 2
 THREAD_BYTES = 160 * KIB  # touched stack and allocator arena, measured 90-130 KiB
 DELIVERY_SHARE, DELIVERY_MIN = 16, 4 * MIB
-REPORT_SHARE, REPORT_MIN = 32, 2 * MIB
+REPORT_SHARE, REPORT_MIN = 32, 2 * MIB  # 340 endpoints
+REPORT_SHARE_FILES = 8  # a file's table is read whole: 1,365 of them in 64 MiB
 SLACK_SHARE, SLACK_MIN = 32, 2 * MIB
 RING_SHARE = 4  # of what is left: 64 MiB hold about 8 MiB of ring, 60 ms of a gigabit
 RING_MIN, RING_MAX = 2 * MIB, 256 * MIB
@@ -49,28 +50,29 @@ class Budget:
 
 def plan(memory_bytes: int, baseline: int, *, live: bool, delivers: bool) -> Budget:
     """Every line; UsageError with the smallest memory that would do."""
+    planned = split(memory_bytes, baseline, live, delivers)
+    if planned.arena >= ARENA_MIN:
+        return planned
+    least = memory_bytes // MIB * MIB
+    while split(least, baseline, live, delivers).arena < ARENA_MIN:
+        least += MIB
+    parts = ", ".join(f"{name} {size // KIB} KiB" for name, size in planned.lines() if name != "arena" and size)
+    raise UsageError(
+        f"--memory {size_text(memory_bytes)}: too small, expected at least {size_text(least)} "
+        f"({parts}, arena at least {ARENA_MIN // KIB} KiB)"
+    )
+
+
+def split(memory_bytes: int, baseline: int, live: bool, delivers: bool) -> Budget:
+    """Every line, the arena perhaps smaller than is of use."""
     fixed = {
         "baseline": baseline,
         "threads": THREADS * THREAD_BYTES if delivers else 0,
         "delivery": max(DELIVERY_MIN, memory_bytes // DELIVERY_SHARE),
-        "report": max(REPORT_MIN, memory_bytes // REPORT_SHARE),
+        "report": max(REPORT_MIN, memory_bytes // (REPORT_SHARE if live else REPORT_SHARE_FILES)),
         "slack": max(SLACK_MIN, memory_bytes // SLACK_SHARE),
     }
     left = memory_bytes - sum(fixed.values())
     spare = left - ARENA_MIN * (ARENA_SIDE + 1) // ARENA_SIDE - 1
     ring = max(min(left // RING_SHARE, spare, RING_MAX), RING_MIN) if live else READER_BYTES
-    arena = (left - ring) * ARENA_SIDE // (ARENA_SIDE + 1) // MIB * MIB
-    if arena < ARENA_MIN:
-        refuse(memory_bytes, fixed, RING_MIN if live else READER_BYTES)
-    return Budget(ring=ring, arena=arena, **fixed)
-
-
-def refuse(memory_bytes: int, fixed: dict[str, int], ring: int) -> None:
-    """The lines that grow with memory are at their least where it is too small, so the sum is what would do."""
-    least = sum(fixed.values()) + ring + ARENA_MIN * (ARENA_SIDE + 1) // ARENA_SIDE + 1
-    minimum = -(-least // MIB) * MIB  # rounded up
-    parts = ", ".join(f"{name} {size // KIB} KiB" for name, size in fixed.items() if size)
-    raise UsageError(
-        f"--memory {size_text(memory_bytes)}: too small, expected at least {size_text(minimum)} "
-        f"({parts}, ring {ring // KIB} KiB, arena {ARENA_MIN // KIB} KiB)"
-    )
+    return Budget(ring=ring, arena=(left - ring) * ARENA_SIDE // (ARENA_SIDE + 1) // MIB * MIB, **fixed)

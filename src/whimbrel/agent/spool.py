@@ -181,7 +181,9 @@ class Spool:
                 self.waiting.remove(entry)
                 self.size -= entry.size
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """Batches that wait."""
         return len(self.waiting)
 
 
