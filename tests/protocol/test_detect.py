@@ -157,7 +157,8 @@ LINES = {
     "mn": b"mn\r\n",
     "quit": b"quit\r\n",
 }
-SURE = set("set add replace append prepend cas gat gats gets bget mg ms md ma me mn".split())
+SURE = {*("set", "add", "replace", "append", "prepend", "cas"), *("gat", "gats", "gets", "bget")}
+SURE |= {"mg", "ms", "md", "ma", "me", "mn"}
 
 
 @pytest.mark.parametrize("command", [command.name for command in memcache_commands.COMMANDS])

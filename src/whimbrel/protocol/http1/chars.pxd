@@ -1,17 +1,40 @@
 # Bytes and words of HTTP/1's grammar, per byte and inline.
 
 from libc.stdint cimport uint8_t, uint64_t
+from libc.string cimport memcpy
 from whimbrel.base.slice cimport Slice, slice_of
 
 cdef enum:
     TOKEN_LOW = 0x03ff6cfa00000000      # bits of the tchars below 64: !#$%&'*+-. and digits
     TOKEN_HIGH = 0x57ffffffc7fffffe     # bits of those from 64: letters and ^_`|~
+    ALL_0X01 = 0x0101010101010101       # eight bytes of each
+    ALL_0X21 = 0x2121212121212121
+    ALL_DEL = 0x7f7f7f7f7f7f7f7f
 
 cdef inline bint is_token_byte(uint8_t c) noexcept nogil:
     """tchar (RFC 9110 5.6.2): a letter, a digit, or one of !#$%&'*+-.^_`|~"""
     if c < 64:
         return (<uint64_t> TOKEN_LOW >> c) & 1
     return c < 128 and (<uint64_t> TOKEN_HIGH >> (c - 64)) & 1
+
+cdef inline bint has_blank_or_control(const uint8_t* p, size_t n) noexcept nogil:
+    """A byte up to space, or DEL; eight at a time.
+
+    x - 0x21 borrows into bit 7 where a byte is less, and ~x drops those that had it set; x ^ 0x7f is 0 where x is DEL.
+    """
+    cdef uint64_t x, y
+    cdef size_t i = 0
+    while i + 8 <= n:
+        memcpy(&x, p + i, 8)
+        y = x ^ <uint64_t> ALL_DEL
+        if ((x - <uint64_t> ALL_0X21) & ~x | (y - <uint64_t> ALL_0X01) & ~y) & (<uint64_t> 0x80 * ALL_0X01):
+            return True
+        i += 8
+    while i < n:
+        if p[i] <= 32 or p[i] == 127:
+            return True
+        i += 1
+    return False
 
 cdef inline bint is_blank(uint8_t c) noexcept nogil:
     """What OWS is made of (RFC 9110 5.6.3): space and tab."""

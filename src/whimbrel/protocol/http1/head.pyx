@@ -15,7 +15,9 @@ head follows.  It is believed of an upper-case word and a target that is a path 
 from libc.string cimport memchr, memcmp, memset
 
 from whimbrel.base.slice cimport Slice, slice_of
-from whimbrel.protocol.http1.chars cimport is_blank, is_digit, is_line_end, is_token_byte, same_letters
+from whimbrel.protocol.http1.chars cimport (
+    has_blank_or_control, is_blank, is_digit, is_line_end, is_token_byte, same_letters,
+)
 from whimbrel.protocol.http1.framing cimport frame_request, frame_response
 from whimbrel.protocol.http1.headers cimport Fields, read_headers
 from whimbrel.protocol.http1.messages cimport (
@@ -67,15 +69,6 @@ cdef bint read_version(const uint8_t* p, const uint8_t* end, H1Head* out) noexce
 
 
 # Targets
-
-cdef void check_target(Slice target, H1Head* out) noexcept nogil:
-    cdef size_t i
-    cdef bint odd = target.len == 0
-    for i in range(target.len):
-        odd |= target.ptr[i] <= 32 or target.ptr[i] == 127
-    if odd:
-        out.flags |= H1_F_BAD_TARGET
-
 
 cdef Slice find_authority(Slice target, bint whole) noexcept nogil:
     """The host of absolute-form (scheme "://" [userinfo "@"] host ...), or of a target that is `whole` an authority."""
@@ -136,7 +129,8 @@ cdef H1Status read_request_line(const uint8_t* p, const uint8_t* end, H1Head* ou
             return H1_BAD
         out.flags |= H1_F_HTTP09
         out.minor = 9
-    check_target(out.target, out)
+    if out.target.len == 0 or has_blank_or_control(out.target.ptr, out.target.len):
+        out.flags |= H1_F_BAD_TARGET
     return H1_DONE
 
 

@@ -19,6 +19,16 @@ from whimbrel.protocol.http1.messages cimport (
     H1_F_LENGTH_CONFLICT, H1_F_LONG, H1_MAX_HEADERS, H1_MORE,
 )
 
+cdef uint8_t TOKEN[256]             # is_token_byte of each: names are most of a head's bytes that are looked at singly
+
+
+def _fill() -> None:
+    for c in range(256):
+        TOKEN[c] = is_token_byte(c)
+
+
+_fill()
+
 
 cdef inline const uint8_t* find_newline(const uint8_t* p, const uint8_t* end) noexcept nogil:
     return <const uint8_t*> memchr(p, 10, <size_t> (end - p))
@@ -28,7 +38,7 @@ cdef bint split_line(const uint8_t* p, const uint8_t* end, Slice* name, Slice* v
     """Name and value of the line [p, end); False where it has no name."""
     cdef const uint8_t* q = p
     cdef const uint8_t* fold
-    while q < end and is_token_byte(q[0]):
+    while q < end and TOKEN[q[0]]:
         q += 1
     if q == p or q == end or q[0] != 58:
         flags[0] |= H1_F_BAD_HEADER

@@ -236,16 +236,16 @@ def method_facts(bytes text):
 
 
 def head_ns(bytes sent, bint response, size_t times):
-    """Nanoseconds a parse of one head takes, the mean of `times`."""
+    """Nanoseconds of processor time a parse of one head takes, the mean of `times`, and bytes parsed in all."""
     cdef H1Head h
     cdef size_t consumed = 0
     cdef size_t sum_ = 0
     cdef Copy data = Copy(sent)
-    begin = time.perf_counter_ns()
+    begin = time.thread_time_ns()
     for _ in range(times):
         if response:
             h1_parse_response(<H1Method> 0, data.ptr, data.n, &h, &consumed)
         else:
             h1_parse_request(data.ptr, data.n, &h, &consumed)
         sum_ += consumed
-    return (time.perf_counter_ns() - begin) / times, sum_
+    return (time.thread_time_ns() - begin) / times, sum_
