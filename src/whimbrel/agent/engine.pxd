@@ -61,6 +61,8 @@ cdef class Engine:
     cdef bint reveal
 
     cdef bint decoding             # the decoder is open
+    cdef bint opened               # and everything else
+    cdef bint finished
     cdef int64_t sampled_ns         # when the sampling rate last changed
 
     cdef open_parts(self, bytes key, uint32_t reveal_calls, const FlowSink* sink)
