@@ -1,13 +1,13 @@
 """Shapes: see shape.pxd for the contract.
 
-Building and merging go through the same few functions on nodes.  Two things make building fast: keys of an object
-mostly come in the order of its predecessor's, so the sibling behind the last key is compared before anything is
-hashed; and formats are looked at in samples.  Recursion (freeing, merging) is as deep as SHAPE_DEPTH.
+Building and merging go through the same few functions on nodes (nodes.pyx).  Two things make building fast: keys of
+an object mostly come in the order of its predecessor's, so the sibling behind the last key is compared before
+anything is hashed; and formats are looked at in samples.
 """
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
-from whimbrel.base.arena cimport Arena, arena_alloc, arena_free
+from libc.string cimport memset
+from whimbrel.base.arena cimport Arena
 from whimbrel.base.hash cimport hash_bytes
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.json.walk cimport (
@@ -15,198 +15,8 @@ from whimbrel.protocol.json.walk cimport (
     JSON_NUMBER, JSON_OBJECT, JSON_OBJECT_END, JSON_STRING, JsonEvent, json_end, json_next)
 from whimbrel.summary.format cimport (
     FORMAT_BINARY, FORMAT_NONE, FORMAT_UNIX_TIME, Format, format_of, looks_like_value)
-
-
-# Nodes
-
-cdef struct Tree:                   # whom a node belongs to
-    Arena* arena
-    uint32_t* nodes                 # how many it has
-    uint32_t* refused               # how many found no memory
-
-
-cdef inline void add(uint32_t* counter, uint32_t n) noexcept nogil:
-    """Counters stay at their end."""
-    counter[0] = counter[0] + n if counter[0] <= <uint32_t> 0xffffffff - n else <uint32_t> 0xffffffff
-
-
-cdef Shape* new_node(Tree* t, ShapeRole role, Slice key, uint32_t key_hash) noexcept nogil:
-    cdef Shape* s = NULL
-    if t.nodes[0] < SHAPE_NODES + SHAPE_SPARE_NODES:
-        s = <Shape*> arena_alloc(t.arena, sizeof(Shape) + key.len)
-    if s == NULL:
-        add(t.refused, 1)
-        return NULL
-    memset(s, 0, sizeof(Shape))
-    s.role = role
-    if role == SHAPE_KEY:
-        s.key = <uint8_t*> s + sizeof(Shape)
-        s.key_len = <uint8_t> key.len
-        s.key_hash = key_hash
-        if key.len:
-            memcpy(s.key, key.ptr, key.len)
-    t.nodes[0] += 1
-    return s
-
-
-cdef Shape* special_child(Tree* t, Shape* parent, ShapeRole role) noexcept nogil:
-    """The items or the values of a node, made where there are none: they stand in front of the keys."""
-    cdef Shape* s = parent.child
-    while s != NULL and s.role != SHAPE_KEY:
-        if s.role == role:
-            return s
-        s = s.next
-    s = new_node(t, role, slice_of(NULL, 0), 0)
-    if s != NULL:
-        s.next = parent.child
-        parent.child = s
-    return s
-
-
-cdef inline uint64_t word_at(const uint8_t* p) noexcept nogil:
-    cdef uint64_t word
-    memcpy(&word, p, 8)
-    return word
-
-
-cdef inline bint has_key(const Shape* s, Slice key) noexcept nogil:
-    """Compared in words, the last one overlapping: for so few bytes a call of memcmp is most of the work."""
-    cdef size_t n = key.len, i
-    if s.role != SHAPE_KEY or s.key_len != n:
-        return False
-    if n < 8:
-        for i in range(n):
-            if s.key[i] != key.ptr[i]:
-                return False
-        return True
-    i = 8
-    while i < n:
-        if word_at(s.key + i - 8) != word_at(key.ptr + i - 8):
-            return False
-        i += 8
-    return word_at(s.key + n - 8) == word_at(key.ptr + n - 8)
-
-
-cdef Shape* find_key(const Shape* parent, Slice key, uint32_t key_hash, Shape** last) noexcept nogil:
-    """`last` is the last child, behind which a new one goes; NULL: there is no child at all."""
-    cdef Shape* s = parent.child
-    last[0] = NULL
-    while s != NULL:
-        if s.key_hash == key_hash and has_key(s, key):
-            return s
-        last[0] = s
-        s = s.next
-    return NULL
-
-
-cdef Shape* add_key(Tree* t, Shape* parent, Shape* last, Slice key, uint32_t key_hash, bint odd) noexcept nogil:
-    cdef Shape* s = new_node(t, SHAPE_KEY, key, key_hash)
-    if s == NULL:
-        return NULL
-    if last == NULL:
-        parent.child = s
-    else:
-        last.next = s
-    s.odd = odd
-    parent.keys += 1
-    parent.odd_keys += odd
-    return s
-
-
-cdef uint32_t free_nodes(Arena* arena, Shape* s) noexcept nogil:
-    """s and what is below it; how many they were."""
-    cdef Shape* child = s.child
-    cdef Shape* next
-    cdef uint32_t count = 1
-    while child != NULL:
-        next = child.next
-        count += free_nodes(arena, child)
-        child = next
-    arena_free(arena, s)
-    return count
-
-
-cdef void to_map(Tree* t, Shape* parent) noexcept nogil:
-    """All keys become one child.  Needs no memory: where there are no values yet the first key's node becomes them."""
-    cdef Shape* values = NULL
-    cdef Shape* before = NULL
-    cdef Shape* s = parent.child
-    cdef Shape* next
-    parent.map_like = True
-    parent.keys = 0
-    parent.odd_keys = 0
-    while s != NULL and s.role != SHAPE_KEY:
-        values = s if s.role == SHAPE_VALUES else values
-        before = s
-        s = s.next
-    if s == NULL:
-        return
-    if before == NULL:
-        parent.child = NULL
-    else:
-        before.next = NULL
-    while s != NULL:
-        next = s.next
-        if values == NULL:
-            s.next = parent.child
-            parent.child = s
-            s.role = SHAPE_VALUES
-            s.key = NULL
-            s.key_len = 0
-            s.key_hash = 0
-            s.odd = False
-            values = s
-        else:
-            merge_nodes(t, values, s, True)
-            t.nodes[0] -= free_nodes(t.arena, s)
-        s = next
-
-
-# Merging
-
-cdef Shape* twin(Tree* t, Shape* into, const Shape* child, Shape** cursor) noexcept nogil:
-    """The node among into's children that `child` is merged into; NULL: no memory."""
-    cdef Slice key = slice_of(child.key, child.key_len)
-    cdef Shape* s = cursor[0].next if cursor[0] != NULL else into.child
-    cdef Shape* last = NULL
-    if child.role != SHAPE_KEY:
-        return special_child(t, into, <ShapeRole> child.role)
-    if into.map_like:
-        return special_child(t, into, SHAPE_VALUES)
-    if s == NULL or not has_key(s, key):
-        s = find_key(into, key, child.key_hash, &last)
-    if s == NULL:
-        if into.keys >= SHAPE_KEYS or (child.odd and into.odd_keys >= SHAPE_ODD_KEYS):
-            to_map(t, into)
-            cursor[0] = NULL
-            return special_child(t, into, SHAPE_VALUES)
-        if t.nodes[0] >= SHAPE_NODES:
-            return special_child(t, into, SHAPE_VALUES)
-        s = add_key(t, into, last, key, child.key_hash, child.odd)
-    cursor[0] = s
-    return s
-
-
-cdef void merge_nodes(Tree* t, Shape* into, const Shape* other, bint same_call) noexcept nogil:
-    cdef const Shape* child = other.child
-    cdef Shape* cursor = NULL
-    cdef Shape* s
-    add(&into.seen, other.seen)
-    add(&into.nulls, other.nulls)
-    if not same_call:
-        add(&into.calls, other.calls)
-    elif into.calls < other.calls:
-        into.calls = other.calls
-    into.formats |= other.formats
-    into.types |= other.types
-    if other.map_like and not into.map_like:
-        to_map(t, into)
-    while child != NULL:
-        s = twin(t, into, child, &cursor)
-        if s != NULL:
-            # what many keys say about one child, they say about the same calls
-            merge_nodes(t, s, child, same_call or (child.role == SHAPE_KEY and s.role == SHAPE_VALUES))
-        child = child.next
+from whimbrel.summary.nodes cimport (
+    Tree, add, add_key, find_key, free_nodes, has_key, merge_nodes, new_node, special_child, to_map)
 
 
 cdef bint shape_merge(Arena* arena, Shape** into, const Shape* other) noexcept nogil:
