@@ -156,11 +156,13 @@ cdef object shards_read(Shards* s):
     cdef uint32_t i
     if s.reads == 0:
         return None
+    distances = []
+    for i in range(SHARDS_BUCKETS):
+        if s.counts[i]:
+            distances.append(i)
+            distances.append(s.counts[i])
     found = {
-        "reads": s.reads,
-        "cold": s.cold,
-        "share": <double> s.threshold / <double> WHOLE,
-        "distances": [x for i in range(SHARDS_BUCKETS) if s.counts[i] for x in (i, s.counts[i])],
+        "reads": s.reads, "cold": s.cold, "share": <double> s.threshold / <double> WHOLE, "distances": distances,
     }
     s.reads = 0
     s.cold = 0

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy, memset
-from whimbrel.base.arena cimport Arena, arena_close, arena_init
+from whimbrel.base.arena cimport Arena, arena_alloc, arena_close, arena_init
 from whimbrel.base.clock cimport precise_ns
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.summary.call cimport Call
@@ -37,6 +37,11 @@ cdef class Memory:
     @property
     def used(self):
         return self.arena.used_bytes
+
+    def fill(self):
+        """Take all there is."""
+        while arena_alloc(&self.arena, 1 << 20) != NULL or arena_alloc(&self.arena, 1) != NULL:
+            pass
 
 
 cdef Slice borrowed(bytes data):
