@@ -58,7 +58,8 @@ cdef class Engine:
     cdef uint64_t ring_packets, ring_drops      # of the ring, when last asked
     cdef object on_call
     cdef object failure             # the first exception of on_call, raised once the GIL is held again
-    cdef bint reveal
+    cdef bint reveal, explain
+    cdef dict told                  # counts when the last window was closed
 
     cdef bint decoding             # the decoder is open
     cdef bint opened               # and everything else
@@ -73,6 +74,7 @@ cdef class Engine:
     cdef uint64_t take_slice(self, Ring ring) noexcept nogil
     cdef void relieve(self) noexcept nogil
     cdef void level(self, int step, int share, int up, int counter) noexcept nogil
+    cdef dict counted_since(self)
     cdef check(self)
     cdef raise_failure(self)
     cdef void report(self, const Call* call, const Node* endpoint) noexcept

@@ -14,9 +14,11 @@ class Engine:
         key: bytes,
         reveal_calls: int,
         reveal: bool = False,
+        explain: bool = False,
         on_call: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
         """`key`: the install's, 32 bytes.  `reveal`: calls come with what was sent; for this host's eyes only.
+        `explain`: a window says of each string in it why it may leave.
 
         Raises MemoryError when the arena cannot be mapped.
         """

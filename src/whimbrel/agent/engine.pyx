@@ -28,7 +28,7 @@ from whimbrel.capture.packet cimport Packet
 from whimbrel.capture.records cimport READ_FILL, READ_PACKET, Read
 from whimbrel.capture.ring cimport Ring
 from whimbrel.summary.call cimport CALL_HTTP, Call
-from whimbrel.summary.readout cimport window_close
+from whimbrel.summary.readout cimport window_close, window_counts
 from whimbrel.summary.template cimport (
     Node, template_host_of, template_put, template_put_node, templates_free, templates_new, templates_set_key)
 from whimbrel.summary.window cimport WINDOW_NS, window_call, window_free, window_new, window_tls
@@ -41,6 +41,8 @@ COUNT_NAMES = (
     "packets", "wire_bytes", "filtered_packets", "kernel_drops",
     "pressure_bodies", "pressure_pairs", "pressure_flows",
 )
+
+LEVELS = ("arena_peak_bytes", "template_nodes")     # not counters: what is now
 
 cdef enum:
     FLOWS_MAX = 1 << 20             # the arena is the bound that is met first
@@ -102,12 +104,15 @@ cdef object latency_ms(const Call* call):
 cdef class Engine:
     """See engine.pyi."""
 
-    def __cinit__(self, *, size_t arena_bytes, bytes key, uint32_t reveal_calls, bint reveal=False, on_call=None):
+    def __cinit__(self, *, size_t arena_bytes, bytes key, uint32_t reveal_calls, bint reveal=False, bint explain=False,
+                  on_call=None):
         cdef FlowSink sink
         self.filters = {}
         self.filter_link = -1
         self.on_call = on_call
         self.reveal = reveal
+        self.explain = explain
+        self.told = {}
         if not arena_init(&self.arena, arena_bytes):
             raise MemoryError(f"no address space for an arena of {arena_bytes} bytes")
         self.talk.arena = &self.arena
@@ -333,19 +338,26 @@ cdef class Engine:
     def window_due(self):
         return self.due()
 
-    def close_window(self, explain=False):
+    def close_window(self):
         """The window's content, complete; the next one begins where it ends."""
-        cdef list explained = [] if explain else None
+        cdef list explained = [] if self.explain else None
         cdef int64_t end_ns
         self.due()
         end_ns = self.window_end_ns or WINDOW_NS
         content = window_close(self.ear.window, end_ns - WINDOW_NS, end_ns, explained)
         content["sample"] = self.sample
-        content["losses"] = self.counts()
-        if explain:
+        content["counts"] = self.counted_since()
+        if self.explain:
             content["explained"] = explained
         self.window_end_ns = 0          # the next packet's time, or the clock, opens the next one
         return content
+
+    cdef dict counted_since(self):
+        """What was counted since the last window: windows add up, whichever of them is lost."""
+        cdef dict now = self.counts()
+        since = {name: count - self.told.get(name, 0) for name, count in now.items() if name not in LEVELS}
+        self.told = now
+        return since | {name: now[name] for name in LEVELS}
 
     def counts(self):
         """Names as in COUNTS; docs/watch.md says what each means."""
@@ -363,9 +375,9 @@ cdef class Engine:
             flows_redis=t.flows_redis, flows_tls=t.flows_tls, flows_http2=t.flows_http2,
             flows_opaque=t.flows_opaque, untyped_bodies=t.untyped_bodies, unpaired=t.unpaired, resyncs=t.resyncs,
             lost_messages=t.lost_messages, pending_dropped=t.pending_dropped, malformed=t.malformed,
-            arena_refused=self.arena.refused, paths_collapsed=self.templates.collapsed,
-            paths_refused=self.templates.refused,
+            implausible_segments=f.implausible, arena_refused=self.arena.refused, arena_peak_bytes=self.arena.peak_bytes,
         )
+        counted.update(window_counts(self.ear.window))
         return counted
 
     @property

@@ -186,6 +186,21 @@ cdef void tell(WindowData* w, Notes notes, dict to, str name, str kind, Kept* k,
         notes.note(key, kind, calls, "seen")
 
 
+cdef inline void forget(Kept* k) noexcept nogil:
+    k.told = 0
+    k.fresh = True
+
+
+cdef void forget_told(Endpoint* e) noexcept nogil:
+    cdef Row* r = e.rows
+    forget(&e.request)
+    forget(&e.query)
+    forget(&e.names)
+    while r != NULL:
+        forget(&r.answer)
+        r = r.next
+
+
 # -- endpoints --
 
 cdef dict endpoint_of(WindowData* w, Notes notes, Endpoint* e, uint64_t* budget):
@@ -249,6 +264,7 @@ cdef list settle(WindowData* w, Notes notes):
         now = window_settle(w, e)
         if told and told != template_id(now.node):
             found.append([id_text(notes, told), id_text(notes, template_id(now.node))])
+            forget_told(now)        # under its new id the hub gets everything, whether or not it saw the alias
             if now == e:
                 e.told_id = template_id(e.node)
         e = following
@@ -289,7 +305,7 @@ cdef list reuse(WindowData* w, Notes notes, dict seen):
 
 # -- the window --
 
-cdef dict counts_of(const WindowData* w):
+cdef dict window_counts(const WindowData* w):
     cdef const uint64_t* words = <const uint64_t*> &w.counts
     found = {f"window_{name}": words[i] for i, name in enumerate(COUNT_NAMES)}
     found["template_nodes"] = w.templates.nodes
@@ -314,7 +330,7 @@ cdef dict window_close(WindowData* w, int64_t start_ns, int64_t end_ns, object e
     found = {
         "start_ns": start_ns, "end_ns": end_ns, "aliases": aliases, "endpoints": endpoints + others(w, notes),
         "edges": [edge_of(w, notes, &w.edges[i], seen) for i in range(w.edges_used)],
-        "reuse": reuse(w, notes, seen), "counts": counts_of(w),
+        "reuse": reuse(w, notes, seen), "counts": window_counts(w),
     }
     window_next(w)
     if explained is not None:
@@ -322,20 +338,8 @@ cdef dict window_close(WindowData* w, int64_t start_ns, int64_t end_ns, object e
     return found
 
 
-cdef inline void forget(Kept* k) noexcept nogil:
-    k.told = 0
-    k.fresh = True
-
-
 cdef void window_forget_told(WindowData* w) noexcept:
     cdef Endpoint* e = w.endpoints
-    cdef Row* r
     while e != NULL:
-        forget(&e.request)
-        forget(&e.query)
-        forget(&e.names)
-        r = e.rows
-        while r != NULL:
-            forget(&r.answer)
-            r = r.next
+        forget_told(e)
         e = e.next
