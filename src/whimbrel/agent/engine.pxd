@@ -58,7 +58,7 @@ cdef class Engine:
     cdef uint64_t ring_packets, ring_drops      # of the ring, when last asked
     cdef object on_call
     cdef object failure             # the first exception of on_call, raised once the GIL is held again
-    cdef bint reveal, explain
+    cdef bint reveal
     cdef dict told                  # counts when the last window was closed
 
     cdef bint decoding             # the decoder is open

@@ -14,11 +14,9 @@ class Engine:
         key: bytes,
         reveal_calls: int,
         reveal: bool = False,
-        explain: bool = False,
         on_call: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
         """`key`: the install's, 32 bytes.  `reveal`: calls come with what was sent; for this host's eyes only.
-        `explain`: a window says of each string in it why it may leave.
 
         Raises MemoryError when the arena cannot be mapped.
         """
@@ -40,8 +38,11 @@ class Engine:
     def window_due(self) -> bool:
         """A window's 10 s of capture time are over, and something is to be read out."""
 
-    def close_window(self) -> dict[str, Any]:
-        """The window's content; see summary/batch.py.  The next one begins."""
+    def close_window(self, explain: bool = False) -> dict[str, Any]:
+        """The window's content; see summary/batch.py.  The next one begins.
+
+        `explain`: it also has `explained`, for each of its strings why it may leave.
+        """
 
     def counts(self) -> Mapping[str, int]:
         """Everything counted and everything lost since the start, by name."""

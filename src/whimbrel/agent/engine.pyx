@@ -104,14 +104,12 @@ cdef object latency_ms(const Call* call):
 cdef class Engine:
     """See engine.pyi."""
 
-    def __cinit__(self, *, size_t arena_bytes, bytes key, uint32_t reveal_calls, bint reveal=False, bint explain=False,
-                  on_call=None):
+    def __cinit__(self, *, size_t arena_bytes, bytes key, uint32_t reveal_calls, bint reveal=False, on_call=None):
         cdef FlowSink sink
         self.filters = {}
         self.filter_link = -1
         self.on_call = on_call
         self.reveal = reveal
-        self.explain = explain
         self.told = {}
         if not arena_init(&self.arena, arena_bytes):
             raise MemoryError(f"no address space for an arena of {arena_bytes} bytes")
@@ -338,16 +336,16 @@ cdef class Engine:
     def window_due(self):
         return self.due()
 
-    def close_window(self):
+    def close_window(self, bint explain=False):
         """The window's content, complete; the next one begins where it ends."""
-        cdef list explained = [] if self.explain else None
+        cdef list explained = [] if explain else None
         cdef int64_t end_ns
         self.due()
         end_ns = self.window_end_ns or WINDOW_NS
         content = window_close(self.ear.window, end_ns - WINDOW_NS, end_ns, explained)
         content["sample"] = self.sample
         content["counts"] = self.counted_since()
-        if self.explain:
+        if explain:
             content["explained"] = explained
         self.window_end_ns = 0          # the next packet's time, or the clock, opens the next one
         return content
