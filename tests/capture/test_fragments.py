@@ -107,7 +107,9 @@ def test_the_first_copy_wins_and_a_copy_that_differs_is_counted() -> None:
     assert (decoding.differ, decoding.lost) == (1, 0)
 
 
-@pytest.mark.parametrize("order", [(0, 1, 3, "longer"), (0, 3, "shorter"), ("longer", 0, 3), (3, "beyond")])
+@pytest.mark.parametrize(
+    "order", [(0, 1, 3, "longer"), (0, 3, "shorter"), ("longer", 0, 3), (3, "beyond"), ("beyond", 3)]
+)
 def test_fragments_that_disagree_about_the_end_give_the_datagram_up(order: tuple[int | str, ...]) -> None:
     frames: dict[int | str, bytes] = dict(enumerate(pieces()))
     frames["longer"] = p.ipv4(*ENDS[4], bytes(801), ident=7, fragment=2400 // 8)
@@ -176,6 +178,15 @@ def test_the_oldest_datagram_makes_room_for_a_new_one() -> None:
         "tcp"
     ] * SLOTS
     assert kinds(decoding, pieces(ident=3)[-1:], time_ns=99) == ["waits"]
+
+
+def test_datagrams_that_are_whole_no_longer_count_as_waiting() -> None:
+    decoding = Decoding()
+    frames = pieces()
+    for i in range(2000):  # twice FRAGMENTS_BYTES and more
+        again = [frame[:4] + i.to_bytes(2, "big") + frame[6:] for frame in frames]
+        assert kinds(decoding, again, time_ns=i)[-1] == "tcp"
+    assert decoding.lost == 0
 
 
 def test_memory_of_what_waits_is_bounded() -> None:

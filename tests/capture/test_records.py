@@ -179,11 +179,11 @@ def test_an_interface_may_shift_its_times(offset_s: int, time_ns: int) -> None:
 
 
 def test_simple_packets_have_the_time_of_the_one_before() -> None:
-    interface = write.block(write.BLOCK_INTERFACE, struct.pack("<HHI", 1, 0, 4))
-    simple = write.block(3, struct.pack("<I", 3) + b"abc"), write.block(3, struct.pack("<I", 9) + b"abcd")
+    interface = write.block(write.BLOCK_INTERFACE, struct.pack("<HHI", 1, 0, 6))  # at most 6 bytes a packet
+    simple = write.block(3, struct.pack("<I", 3) + b"abc"), write.block(3, struct.pack("<I", 9) + b"abcdef")
     packet = write.pcapng_packet((2_000_000, b"x", None), units_a_second=10**6)
     data = write.pcapng_section() + interface + simple[0] + packet + simple[1]
-    assert read(data)[0] == [(0, b"abc", 3, 1), (2_000_000, b"x", 1, 1), (2_000_000, b"abcd", 9, 1)]
+    assert read(data)[0] == [(0, b"abc", 3, 1), (2_000_000, b"x", 1, 1), (2_000_000, b"abcdef", 9, 1)]
 
 
 @pytest.mark.parametrize("order", "<>")
