@@ -46,14 +46,6 @@ def test_the_same_batches_go_to_the_file_and_to_the_spool(tmp_path: Path) -> Non
     assert not delivery.lost_any()
 
 
-def test_what_the_engine_lost_is_in_the_batch() -> None:
-    out = io.BytesIO()
-    Delivery("me", out, None, print).window(told(1, losses={"kernel_drops": 7, "gaps": 1}))
-    out.seek(0)
-    (batch,) = read_batches(out)
-    assert batch["counts"] == {"window_calls": 1, "kernel_drops": 7, "gaps": 1}
-
-
 def test_a_window_in_which_nothing_happened_is_no_batch(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", 1 << 20)
     Delivery("me", None, spool, print).window(window())

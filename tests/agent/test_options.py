@@ -2,7 +2,15 @@
 
 import pytest
 
-from whimbrel.agent.options import APART, LIVE_ONLY, ROWS, WatchOptions, sends_in_the_clear
+from whimbrel.agent.options import (
+    APART,
+    LIVE_ONLY,
+    REVEAL_CALLS,
+    REVEAL_CALLS_HERE,
+    ROWS,
+    WatchOptions,
+    sends_in_the_clear,
+)
 from whimbrel.base.errors import UsageError
 from whimbrel.base.options import HelpRequested, docs_table, load
 
@@ -39,12 +47,20 @@ def test_the_defaults_watch_everything_within_64_mib() -> None:
     plain = options()
     assert plain.live and plain.shows_table and not plain.keeps_state
     assert plain.memory_bytes == 64 << 20
-    assert (plain.interfaces, plain.filter, plain.hub, plain.reveal_calls) == ((), None, None, 10)
+    assert (plain.interfaces, plain.filter, plain.hub) == ((), None, None)
+
+
+def test_names_show_at_once_where_nothing_leaves() -> None:
+    assert options().reveal_calls == options("x", "--json").reveal_calls == REVEAL_CALLS_HERE == 1
+    assert options("x", "--reveal-calls", "10").reveal_calls == 10
+    for leaving in (HUB, ("--out", "o"), ("--explain",)):
+        assert options("x", *leaving).reveal_calls == REVEAL_CALLS == 10
+    assert options("--out", "o", "--reveal-calls", "3").reveal_calls == 3
 
 
 def test_the_default_of_reveal_calls_is_the_one_that_is_argued_for() -> None:
     template = pytest.importorskip("whimbrel.summary.template")
-    assert options().reveal_calls == template.REVEAL_CALLS
+    assert REVEAL_CALLS == template.REVEAL_CALLS
 
 
 def test_files_and_interfaces() -> None:

@@ -132,17 +132,17 @@ class Capture:
             at += size
         return cls(data[:24], tuple(records))
 
-    def bytes(self, records: Iterable[bytes] | None = None) -> bytes:
+    def whole(self, records: Iterable[bytes] | None = None) -> bytes:
         return self.head + b"".join(self.records if records is None else records)
 
     def without(self, place: int) -> bytes:
-        return self.bytes(self.records[:place] + self.records[place + 1 :])
+        return self.whole(self.records[:place] + self.records[place + 1 :])
 
     def permuted(self, seed: int, window: int = 8) -> bytes:
         """Every packet at most `window` places from where it was; times stay with places, as a capture's do."""
         draw = random.Random(seed)
         order = sorted(range(len(self.records)), key=lambda place: place + draw.random() * window)
-        return self.bytes(self._times_of(place, self.records[other]) for place, other in enumerate(order))
+        return self.whole(self._times_of(place, self.records[other]) for place, other in enumerate(order))
 
     def doubled(self, seed: int, share: float = 0.3, window: int = 6) -> bytes:
         """Some packets a second time, a little later."""
@@ -151,12 +151,12 @@ class Capture:
         keyed += [(p + 0.5 + draw.randrange(window), p) for p in range(len(self.records)) if draw.random() < share]
         order = [place for _, place in sorted(keyed)]
         last = len(self.records) - 1
-        return self.bytes(self._times_of(min(at, last), self.records[place]) for at, place in enumerate(order))
+        return self.whole(self._times_of(min(at, last), self.records[place]) for at, place in enumerate(order))
 
     def flipped(self, seed: int, bits: int) -> bytes:
         """Some bits anywhere behind the file's header, record headers included."""
         draw = random.Random(seed)
-        data = bytearray(self.bytes())
+        data = bytearray(self.whole())
         for _ in range(bits):
             at = draw.randrange(24, len(data))
             data[at] ^= 1 << draw.randrange(8)
@@ -172,7 +172,7 @@ def mapped(capture: Capture, change: Callable[[int, bytes], bytes]) -> bytes:
     for place, record in enumerate(capture.records):
         packet = change(place, record[16:])
         out.append(record[:8] + struct.pack("<II", len(packet), len(packet)) + packet)
-    return capture.bytes(out)
+    return capture.whole(out)
 
 
 __all__ = ["Capture", "Record", "Talk", "frames", "mapped", "pcap"]

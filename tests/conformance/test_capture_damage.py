@@ -86,7 +86,7 @@ def capture_of(name: str) -> Capture:
 
 @functools.cache
 def reference(name: str) -> list[Call]:
-    return see(capture_of(name).bytes()).calls
+    return see(capture_of(name).whole()).calls
 
 
 def test_the_reference_of_what_was_made_is_what_was_made() -> None:
@@ -180,7 +180,7 @@ def test_copies_of_packets_change_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", list(MADE))
 def test_pieces_of_any_budget_give_the_same_calls(name: str) -> None:
     for budget in (1, 7, 1000):
-        assert see(capture_of(name).bytes(), budget=budget).pairs() == list(map(identity, reference(name)))
+        assert see(capture_of(name).whole(), budget=budget).pairs() == list(map(identity, reference(name)))
 
 
 # ---- cut and flipped -----------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def test_pieces_of_any_budget_give_the_same_calls(name: str) -> None:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_capture_cut_anywhere_is_read_to_there(name: str) -> None:
-    data, truth = capture_of(name).bytes(), reference(name)
+    data, truth = capture_of(name).whole(), reference(name)
     step = max(1, len(data) // 60)
     for size in range(24, len(data), step):
         bad = wrong(see(data[:size]).calls, truth)

@@ -220,7 +220,7 @@ def planted() -> Iterator[tuple[str, str, int]]:
 
 def conversation() -> bytes:
     """Every place with its secrets, each exchange on a connection of its own."""
-    talks = []
+    talks: list[Talk] = []
     for name, secret, times in planted():
         place = PLACES[name]
         for _ in range(times):
@@ -309,10 +309,19 @@ def test_nothing_of_it_is_in_the_spool_while_the_hub_is_away(capture: Path, tmp_
 
 @pytest.mark.parametrize("how", ["--json", "--explain", "--calls"])
 def test_nothing_of_it_is_printed_without_reveal(capture: Path, how: str) -> None:
-    done = run(str(capture), how)
+    done = run(str(capture), how, "--reveal-calls", "10")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(b"\n") > 10 or how == "--json"
     search(how, done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize("how", ["--json", "--calls"])
+def test_values_are_not_even_shown_to_who_captured(capture: Path, how: str) -> None:
+    """Where nothing leaves, names show at once; what looks like a value does not, nor what stands for values."""
+    done = run(str(capture), how)
+    assert done.returncode == 0, done.stderr
+    secrets = {as_value(name) for name in PLACES} | {as_word(name) for name, place in PLACES.items() if not place.name}
+    assert not {secret for secret in secrets if leaked(done.stdout + done.stderr, secret)}
 
 
 def test_revealed_calls_do_show_them(capture: Path) -> None:
@@ -325,7 +334,7 @@ def test_revealed_calls_do_show_them(capture: Path) -> None:
 
 def test_a_name_that_everybody_uses_is_revealed(tmp_path: Path) -> None:
     """And the rule lets through what it should, or the tests above would prove nothing."""
-    talks = []
+    talks: list[Talk] = []
     for n in range(30):
         body = json.dumps({"quantity": n}).encode()
         talk = Talk((f"10.2.0.{n + 1}", 31000 + n)).client(http(target=f"/basket/{n}/lines", body=body)).server(OK)

@@ -55,7 +55,7 @@ def see(capture: bytes, *, reveal: bool = True, budget: int = 4096, windows: boo
     engine.finish()
     if windows:
         seen.windows.append(engine.close_window())
-    seen.counts = engine.counts()
+    seen.counts = dict(engine.counts())
     return seen
 
 

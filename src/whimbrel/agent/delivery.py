@@ -45,11 +45,6 @@ def is_empty(window: Window) -> bool:
     return not (window["endpoints"] or window["edges"] or window["reuse"] or window["aliases"])
 
 
-def with_losses(window: Window) -> Window:
-    """What the engine counted is part of the batch: a hub scales its estimates by it."""
-    return {**window, "counts": {**window["counts"], **window.get("losses", {})}}
-
-
 class Delivery:
     """One window after the other, in the caller's thread."""
 
@@ -66,7 +61,7 @@ class Delivery:
         if is_empty(window) and not told.batches and not self.lost:
             return
         lost, self.lost = self.lost, Lost()
-        batch = Batch.of(self.agent, with_losses(window), told.batches + lost.batches, told.calls + lost.calls)
+        batch = Batch.of(self.agent, window, told.batches + lost.batches, told.calls + lost.calls)
         self.lost_since = self.lost_since or told.batches > 0
         try:
             self._store(batch, told)

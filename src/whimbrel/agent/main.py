@@ -170,7 +170,6 @@ class Watch:
             key=self.state.key,
             reveal_calls=self.options.reveal_calls,
             reveal=self.options.reveal,
-            explain=self.options.explain,
             on_call=self.printer,
         )
         self.opened.callback(engine.close)

@@ -22,6 +22,8 @@ DURATION_MAX_S = 365 * 86400
 # three to eight times, so what was sent once (a reset link, a mistyped password in a path) stays below ten; an
 # endpoint that is called once an hour shows its name within a working day.
 REVEAL_CALLS = 10
+# Where nothing is sent or kept, who reads is who captured: names show at once.  What looks like a value never does.
+REVEAL_CALLS_HERE = 1
 
 ROWS: tuple[Option, ...] = (
     Option("file", "str", (), "Read this pcap or pcapng file (gzip too; - is standard input) instead of an interface.",
@@ -40,7 +42,8 @@ ROWS: tuple[Option, ...] = (
     Option("explain", "bool", False, "Print what would be sent, and the rule that let each string through."),
     Option("reveal", "bool", False, "Print calls as they were sent (implies --calls); not with --hub or --out."),
     Option("reveal-calls", "int", REVEAL_CALLS,
-           "Names count as structure once this many distinct calls had them, if they do not look like a value.",
+           "Names count as structure once this many distinct calls had them, if they do not look like a value. "
+           "Without --hub, --out and --explain nothing leaves, and the default is 1.",
            minimum=1, maximum=1_000_000),
     Option("state", "str", None, "Keep the install's key and unsent batches here. "
            "Default: /var/lib/whimbrel for root, ~/.local/state/whimbrel for others.", metavar="DIR"),
@@ -94,7 +97,7 @@ class WatchOptions:
             json=values["json"],
             explain=values["explain"],
             reveal=values["reveal"],
-            reveal_calls=values["reveal-calls"],
+            reveal_calls=reveal_calls_of(values),
             state=values["state"] or None,
             spool_bytes=values["spool"],
             snaplen=values["snaplen"],
@@ -142,6 +145,14 @@ def check(values: Values) -> None:
     if values["file"].count("-") > 1:
         raise UsageError("FILE: standard input can be read once only")
     check_hub(values)
+
+
+def reveal_calls_of(values: Values) -> int:
+    leaves = values["hub"] or values["out"] or values["explain"]
+    if values.source("reveal-calls") == "default" and not leaves:
+        return REVEAL_CALLS_HERE
+    calls: int = values["reveal-calls"]
+    return calls
 
 
 def check_hub(values: Values) -> None:
