@@ -2,7 +2,7 @@
 
 import random
 
-from flowmodel import ENDS, MS, Sent, bytes_of, conversation, play, told
+from tests.capture.flowmodel import ENDS, MS, Sent, bytes_of, conversation, play, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -202,7 +202,8 @@ cdef void special(FlowTable* t, Record* r, int side, const Segment* s, uint64_t 
     """A SYN, or a flow with marks."""
     cdef Order order
     if s.flags & TCP_SYN and not s.flags & TCP_RST:
-        if not syn_fits(t, r, side, s):
+        side = syn_side(t, r, side, s)
+        if side < 0:
             remember_syn(t, s, hash, end_of_src)
             r.flow.marks |= MARK_SUCCESSOR
             return
@@ -243,19 +244,22 @@ cdef void conclude(FlowTable* t, Record* r, Order order, int64_t time_ns) noexce
 # ---- handshakes -------------------------------------------------------------------------------------------
 
 
-cdef bint syn_fits(FlowTable* t, Record* r, int side, const Segment* s) noexcept nogil:
-    """A SYN of the flow itself: seen before, or late and now its start; False: of another connection."""
+cdef int syn_side(FlowTable* t, Record* r, int side, const Segment* s) noexcept nogil:
+    """The side of a SYN that is the flow's own, seen before or late and now its start; -1: it is another connection's.
+
+    Who of a flow joined midway is the client shows now: its sides may change places.
+    """
     cdef bint answers = s.flags & TCP_ACK
     cdef bint begun = (r.sides[0].flags | r.sides[1].flags) & SIDE_BEGUN
     if not order_begin(t, r, side, s.seq + 1):
-        return False
+        return -1
     r.flow.syn_seen = True
     if not begun and side != (1 if answers else 0):
         order_swap(r)
         side = 1 - side
     if answers:
         order_begin(t, r, 1 - side, s.ack)
-    return True
+    return side
 
 
 cdef void remember_syn(FlowTable* t, const Segment* s, uint64_t hash, int end_of_src) noexcept nogil:
