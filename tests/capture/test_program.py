@@ -43,6 +43,19 @@ def test_doubled_packets_are_dropped_first() -> None:
     assert for_socket(None, SNAPLEN, loopback=True) == DROP_DOUBLED + ACCEPT_ALL
 
 
+def test_riders_are_passed_over() -> None:
+    code = list(unpack(for_socket(None, SNAPLEN, loopback=False, riders=[3, 300])))
+    assert [(one.code, one.jt, one.jf, one.k) for one in code[1:]] == [
+        (JUMP_EQUAL, 0, 1, 3),
+        (RETURN, 0, 0, 0),
+        (JUMP_EQUAL, 0, 1, 300),
+        (RETURN, 0, 0, 0),
+        (RETURN, 0, 0, SNAPLEN),
+    ]
+    with pytest.raises(UsageError, match="too long"):
+        for_socket(None, SNAPLEN, loopback=False, riders=range(INSTRUCTIONS_MAX // 2))
+
+
 def test_who_looks_for_tags() -> None:
     assert not reads_tags(pack(IP_ONLY))
     for kind in (0x8100, 0x88A8, 0x9100):
@@ -50,7 +63,7 @@ def test_who_looks_for_tags() -> None:
 
 
 def test_what_is_no_program_is_refused() -> None:
-    check(ACCEPT_ALL * (INSTRUCTIONS_MAX - 5))
-    for wrong in (b"", ACCEPT_ALL[:-1], ACCEPT_ALL * (INSTRUCTIONS_MAX - 4)):
+    check(ACCEPT_ALL * (INSTRUCTIONS_MAX))
+    for wrong in (b"", ACCEPT_ALL[:-1], ACCEPT_ALL * (INSTRUCTIONS_MAX + 1)):
         with pytest.raises(UsageError):
             check(wrong)

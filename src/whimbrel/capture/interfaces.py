@@ -5,6 +5,7 @@ One netlink dump answers everything: names, indexes, what is up, link types, and
 
 When no interface is named we take those that are up, without the ones that ride on another that is up: a VLAN's
 packets pass its parent with their tag, a bond's or bridge's pass a port, and seen twice they would be counted twice.
+`any` passes over these riders, too, as far as they are there when it is opened; it takes along what comes up later.
 """
 
 import errno
@@ -31,7 +32,8 @@ LINKS = {
 # Kinds of interfaces whose packets pass the interface they were made on, too.
 RIDING_KINDS = {"vlan", "macvlan", "macvtap", "ipvlan", "ipvtap"}
 
-RINGS_MAX = 16  # more interfaces than this share one ring: a ring each would cut the memory into slivers
+RINGS_MAX = 4  # more interfaces than this are watched through `any`: rings of their own would be slivers of memory
+RIDERS_MAX = 1024  # whose packets `any` passes over: two instructions each in front of every packet
 NAMES_SHOWN = 20
 
 IFF_UP, IFF_LOOPBACK = 1, 8
@@ -59,6 +61,7 @@ class Interface:
     kind: str = ""  # veth, vlan, bridge, ...; empty for hardware
     master: int = 0  # the bridge or bond it is a port of
     parent: int = 0  # the interface it was made on, where that is in the same namespace
+    riders: tuple[int, ...] = ()  # of `any`: the interfaces to pass over
 
 
 def link_type(hardware: int) -> int:
@@ -137,7 +140,9 @@ def resolve(names: Sequence[str]) -> list[Interface]:
     if ANY in names:
         if set(names) != {ANY}:
             raise UsageError(f"interface {ANY!r} is all of them: name no other beside it")
-        return [Interface(ANY, 0, True, True, LINK_LINUX_SLL2)]
+        seen = {one.index for one in without_riders(known)}
+        riders = tuple(one.index for one in known if one.up and one.index not in seen)[:RIDERS_MAX]
+        return [Interface(ANY, 0, True, True, LINK_LINUX_SLL2, riders=riders)]
     for name in names:
         if name not in by_name:
             raise UsageError(f"interface {name!r} is not there; there are {names_of(known)}, and {ANY!r} for all")

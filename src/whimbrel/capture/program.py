@@ -7,7 +7,7 @@ packet socket.  Running one outside of the kernel is bpf.pyx's.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from whimbrel.base.errors import UsageError
@@ -22,7 +22,8 @@ AND = 0x54  # A &= k
 JUMP, JUMP_EQUAL, JUMP_GREATER, JUMP_AT_LEAST, JUMP_ANY_BIT = 0x05, 0x15, 0x25, 0x35, 0x45
 RETURN = 0x06
 
-SKF_AD_PKTTYPE, SKF_AD_HATYPE = 0xFFFFF004, 0xFFFFF01C  # loads from here read what the kernel knows of the packet
+# Loads from these places read what the kernel knows of the packet.
+SKF_AD_PKTTYPE, SKF_AD_IFINDEX, SKF_AD_HATYPE = 0xFFFFF004, 0xFFFFF008, 0xFFFFF01C
 PACKET_OUTGOING, ARPHRD_LOOPBACK = 4, 772
 
 TAG_TYPES = (0x8100, 0x88A8, 0x9100)  # 802.1Q, 802.1ad, and QinQ before it had a number
@@ -64,7 +65,7 @@ def check(program: bytes) -> None:
     length = len(program) // LAYOUT.size
     if not program or len(program) % LAYOUT.size:
         raise UsageError(f"a filter of {len(program)} bytes is no array of 8-byte instructions")
-    if length > INSTRUCTIONS_MAX - len(DROP_DOUBLED) // LAYOUT.size:
+    if length > INSTRUCTIONS_MAX:
         raise UsageError(f"the filter is too long: {length} instructions, the kernel takes {INSTRUCTIONS_MAX}")
 
 
@@ -77,7 +78,18 @@ def reads_tags(program: bytes) -> bool:
     return any(one.code == JUMP_EQUAL and one.k in TAG_TYPES for one in unpack(program))
 
 
-def for_socket(program: bytes | None, snaplen: int, *, loopback: bool) -> bytes:
-    """What to attach to a packet socket: no doubled packets, then `program`, and at most `snaplen` bytes a packet."""
+def pass_over(indexes: Sequence[int]) -> bytes:
+    """Refuses packets of these interfaces."""
+    code = [Instruction(LD_WORD, k=SKF_AD_IFINDEX)] if indexes else []
+    for index in indexes:
+        code += [Instruction(JUMP_EQUAL, 0, 1, index), Instruction(RETURN, k=0)]
+    return pack(code)
+
+
+def for_socket(program: bytes | None, snaplen: int, *, loopback: bool, riders: Sequence[int] = ()) -> bytes:
+    """What to attach to a packet socket: no doubled packets, none of `riders` (interfaces whose packets are seen on
+    others), then `program`, and at most `snaplen` bytes a packet."""
     cut = [one._replace(k=min(one.k, snaplen)) if one.code == RETURN else one for one in unpack(program or ACCEPT_ALL)]
-    return (DROP_DOUBLED if loopback else b"") + pack(cut)
+    whole = (DROP_DOUBLED if loopback else b"") + pass_over(riders) + pack(cut)
+    check(whole)
+    return whole

@@ -112,7 +112,7 @@ cdef class Ring:
         if wanted is not None and interface.link == LINK_ETHERNET and bpf.reads_tags(wanted):
             self.check(f, Filter(wanted))
             wanted = None
-        cdef bytes program = bpf.for_socket(wanted, snaplen, loopback=interface.loopback)
+        cdef bytes program = bpf.for_socket(wanted, snaplen, loopback=interface.loopback, riders=interface.riders)
         cdef const uint8_t* code = <const uint8_t*> <const char*> program
         cdef const char* failed = face_open(f, block_bytes, blocks, code, len(program))
         if failed != NULL:
