@@ -21,19 +21,13 @@ from whimbrel.capture.fragments cimport (
     DATAGRAM_V6, Fragment, JOINED_BAD, JOINED_WAITS, Joined, Whole, fragments_drop_all, fragments_free, fragments_join,
     fragments_new, fragments_release)
 from whimbrel.capture.headers cimport (
-    ETHER_BRIDGED, ETHER_IPV4, ETHER_IPV6, ETHER_QINQ, ETHER_QINQ_OLD, ETHER_VLAN, ETHERNET_BYTES, FAMILY_BYTES,
-    FRAGMENT_BYTES, GENEVE_BYTES, GRE_BYTES, IP_AH, IP_DESTINATION, IP_FRAGMENT, IP_GRE, IP_HIP, IP_HOP_BY_HOP, IP_IPV4,
-    IP_IPV6, IP_MOBILITY, IP_ROUTING, IP_SHIM6, IP_TCP, IP_UDP, IPV4_BYTES, IPV6_BYTES, PORT_GENEVE, PORT_VXLAN,
-    PORT_VXLAN_OLD, SLL2_BYTES, SLL_BYTES, TAG_BYTES, TCP_BYTES, UDP_BYTES, VXLAN_BYTES, be16, be24, be32, map_v4)
+    AROUND_GENEVE, AROUND_GRE, AROUND_VLAN, AROUND_VXLAN, Around, ETHER_BRIDGED, ETHER_IPV4, ETHER_IPV6, ETHERNET_BYTES,
+    FAMILY_BYTES, FRAGMENT_BYTES, GENEVE_BYTES, GRE_BYTES, IP_AH, IP_FRAGMENT, IP_GRE, IP_IPV4, IP_IPV6, IP_TCP, IP_UDP,
+    IPV4_BYTES, IPV6_BYTES, PORT_GENEVE, PORT_VXLAN, PORT_VXLAN_OLD, SLL2_BYTES, SLL_BYTES, TAG_BYTES, TCP_BYTES,
+    UDP_BYTES, VXLAN_BYTES, be16, be24, be32, is_extension, is_ip_family, is_tag, map_v4, may_hold_tcp, network_within)
 from whimbrel.capture.packet cimport (
     LINK_ETHERNET, LINK_IPV4, LINK_IPV6, LINK_LINUX_SLL, LINK_LINUX_SLL2, LINK_LOOP, LINK_NULL, LINK_RAW,
     LINK_RAW_BSD, LINK_RAW_OLD)
-
-cdef enum Around:                   # what gave a network its number: VLAN 7 is not VNI 7
-    AROUND_VLAN = 1
-    AROUND_VXLAN
-    AROUND_GENEVE
-    AROUND_GRE
 
 cdef struct Walk:
     Decoder* d
@@ -65,14 +59,8 @@ cdef inline void trim(Walk* w, size_t size) noexcept nogil:
         w.cut = size - have
 
 
-cdef void enter(Walk* w, Around kind, uint32_t id) noexcept nogil:
-    """Mix an id into the number of the network; 0 stays for no id at all."""
-    cdef uint64_t h = (<uint64_t> w.out.network << 32 | id) + <uint64_t> kind * 0x9E3779B97F4A7C15u
-    h = (h ^ (h >> 30)) * 0xBF58476D1CE4E5B9u
-    h = (h ^ (h >> 27)) * 0x94D049BB133111EBu
-    w.out.network = <uint32_t> (h >> 32)
-    if w.out.network == 0:
-        w.out.network = 1
+cdef inline void enter(Walk* w, Around kind, uint32_t id) noexcept nogil:
+    w.out.network = network_within(w.out.network, kind, id)
 
 
 # TCP
@@ -171,12 +159,6 @@ cdef Decoded read_gre(Walk* w) noexcept nogil:
 
 # IP
 
-cdef inline bint matters(uint8_t protocol) noexcept nogil:
-    """Whether there may be TCP in it: the others' fragments need not wait."""
-    return (protocol == IP_TCP or protocol == IP_UDP or protocol == IP_GRE or protocol == IP_IPV4
-            or protocol == IP_IPV6 or protocol == IP_AH)
-
-
 cdef Decoded read_extension(Walk* w, uint8_t protocol) noexcept nogil:
     """| next 8 | length 8 | ... |: the length in units of 8 bytes beyond the first, AH's in units of 4."""
     cdef size_t header
@@ -259,10 +241,7 @@ cdef Decoded read_protocol(Walk* w, uint8_t protocol) noexcept nogil:
         return DECODED_OTHER
     if protocol == IP_FRAGMENT:
         return read_fragment_v6(w)
-    if (protocol == IP_HOP_BY_HOP or protocol == IP_ROUTING or protocol == IP_DESTINATION or protocol == IP_MOBILITY
-            or protocol == IP_HIP or protocol == IP_SHIM6):
-        return read_extension(w, protocol)
-    return DECODED_OTHER
+    return read_extension(w, protocol) if is_extension(protocol) else DECODED_OTHER
 
 
 cdef Decoded read_ipv4(Walk* w) noexcept nogil:
@@ -287,7 +266,7 @@ cdef Decoded read_ipv4(Walk* w) noexcept nogil:
     fragment = be16(p + 6)
     if not fragment & 0x3FFF:
         return read_tcp(w) if p[9] == IP_TCP else read_protocol(w, p[9])
-    if not matters(p[9]):
+    if not may_hold_tcp(p[9]):
         return DECODED_OTHER
     return read_fragment(w, p[9], be16(p + 4), (fragment & 0x1FFF) * 8, fragment >> 13 & 1)
 
@@ -321,7 +300,7 @@ cdef Decoded read_ip(Walk* w) noexcept nogil:
 cdef Decoded read_type(Walk* w, uint16_t kind) noexcept nogil:
     """What an Ethernet type announces, VLAN tags on the way."""
     cdef uint32_t vlan
-    while kind == ETHER_VLAN or kind == ETHER_QINQ or kind == ETHER_QINQ_OLD:
+    while is_tag(kind):
         w.tags += 1
         if w.tags > DECODE_TAGS:
             return DECODED_OTHER
@@ -353,11 +332,6 @@ cdef Decoded read_cooked(Walk* w, size_t header, size_t type_at) noexcept nogil:
     kind = be16(w.at + type_at)
     w.at += header
     return read_type(w, kind)
-
-
-cdef inline bint is_ip_family(uint32_t family) noexcept nogil:
-    """AF_INET; AF_INET6 of Linux, NetBSD and OpenBSD, FreeBSD, macOS."""
-    return family == 2 or family == 10 or family == 24 or family == 28 or family == 30
 
 
 cdef Decoded read_loopback(Walk* w) noexcept nogil:

@@ -48,6 +48,44 @@ cdef enum:
     PORT_GENEVE = 6081
 
 
+cdef inline bint is_tag(uint16_t kind) noexcept nogil:
+    """Whether an Ethernet type announces a VLAN tag."""
+    return kind == ETHER_VLAN or kind == ETHER_QINQ or kind == ETHER_QINQ_OLD
+
+
+cdef inline bint may_hold_tcp(uint8_t protocol) noexcept nogil:
+    """Whether there may be TCP within, perhaps in a tunnel: the others' fragments need not wait."""
+    return (protocol == IP_TCP or protocol == IP_UDP or protocol == IP_GRE or protocol == IP_IPV4
+            or protocol == IP_IPV6 or protocol == IP_AH)
+
+
+cdef inline bint is_extension(uint8_t protocol) noexcept nogil:
+    """Whether it is one of IPv6's extension headers that are: next 8, length 8 in units of 8 bytes, ..."""
+    return (protocol == IP_HOP_BY_HOP or protocol == IP_ROUTING or protocol == IP_DESTINATION
+            or protocol == IP_MOBILITY or protocol == IP_HIP or protocol == IP_SHIM6)
+
+
+cdef inline bint is_ip_family(uint32_t family) noexcept nogil:
+    """AF_INET; AF_INET6 of Linux, NetBSD and OpenBSD, FreeBSD, macOS."""
+    return family == 2 or family == 10 or family == 24 or family == 28 or family == 30
+
+
+cdef enum Around:                   # what gave a network its number: VLAN 7 is not VNI 7
+    AROUND_VLAN = 1
+    AROUND_VXLAN
+    AROUND_GENEVE
+    AROUND_GRE
+
+
+cdef inline uint32_t network_within(uint32_t network, Around kind, uint32_t id) noexcept nogil:
+    """The number of a network within another one; 0 is the outermost, which has no id around it."""
+    cdef uint64_t h = (<uint64_t> network << 32 | id) + <uint64_t> kind * 0x9E3779B97F4A7C15u
+    h = (h ^ (h >> 30)) * 0xBF58476D1CE4E5B9u
+    h = (h ^ (h >> 27)) * 0x94D049BB133111EBu
+    network = <uint32_t> (h >> 32)
+    return network if network else 1
+
+
 cdef inline uint16_t be16(const uint8_t* p) noexcept nogil:
     return <uint16_t> (p[0] << 8 | p[1])
 

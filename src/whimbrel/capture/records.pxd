@@ -10,6 +10,7 @@
 # cannot be is nonsense: what follows it cannot be found any more.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from whimbrel.capture.clocks cimport Clock
 from whimbrel.capture.packet cimport Packet
 
 cdef enum:
@@ -43,17 +44,9 @@ cdef enum Format:
     FORMAT_PCAP
     FORMAT_PCAPNG
 
-cdef enum Clock:                    # how an interface's units become nanoseconds
-    CLOCK_TIMES = 0                 # * by
-    CLOCK_OVER                      # / by
-    CLOCK_BINARY                    # / 2^by s
-    CLOCK_NEVER                     # units finer than 64 bits of them make a nanosecond
-
 cdef struct Interface:
     uint16_t link
     Clock clock
-    uint64_t by
-    int64_t offset_s
     uint32_t snap_len               # 0: no limit
     uint64_t dropped                # by its latest statistics
 

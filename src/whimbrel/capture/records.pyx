@@ -5,11 +5,8 @@ The layouts are those of the IETF's opsawg-pcap and opsawg-pcapng drafts.
 
 from libc.string cimport memset
 
+from whimbrel.capture.clocks cimport clock_ns, clock_set, time_ns_at
 from whimbrel.capture.headers cimport in16, in32, in64, le32
-from whimbrel.capture.packet cimport PACKET_TIME_MAX_NS
-
-cdef enum:
-    NS_A_SECOND = 1000000000
 
 cdef enum:                          # pcap's first four bytes, read as little-endian
     MAGIC_MICRO = 0xA1B2C3D4
@@ -83,66 +80,6 @@ cdef inline void pass_by(Records* r, size_t n) noexcept nogil:
     r.passed += n
 
 
-# Time.  All of it in unsigned arithmetic: what a file says may be anything.
-
-cdef inline int64_t clamped(uint64_t ns, bint negative) noexcept nogil:
-    if negative:
-        return 0
-    return <int64_t> ns if ns < <uint64_t> PACKET_TIME_MAX_NS else <int64_t> PACKET_TIME_MAX_NS
-
-
-cdef int64_t time_at(uint64_t seconds, uint64_t rest_ns) noexcept nogil:
-    if seconds > <uint64_t> PACKET_TIME_MAX_NS // NS_A_SECOND:
-        return <int64_t> PACKET_TIME_MAX_NS
-    return clamped(seconds * NS_A_SECOND + rest_ns, False)
-
-
-cdef void set_clock(Interface* i, uint8_t resolution) noexcept nogil:
-    """10^-n s, or 2^-n with the highest bit set."""
-    cdef int n = resolution & 0x7F
-    i.by = 1
-    if resolution & 0x80:
-        i.clock = CLOCK_BINARY if n < 64 else CLOCK_NEVER
-        i.by = <uint64_t> n
-        return
-    i.clock = CLOCK_TIMES if n <= 9 else CLOCK_OVER
-    if n > 28:                      # 64 bits of units are less than a nanosecond
-        i.clock = CLOCK_NEVER
-        return
-    n = 9 - n if n <= 9 else n - 9
-    while n:
-        i.by *= 10
-        n -= 1
-
-
-cdef int64_t binary_ns(uint64_t units, uint64_t bits) noexcept nogil:
-    cdef uint64_t rest = units & ((<uint64_t> 1 << bits) - 1)
-    if bits > 32:                   # 32 bits of a second are finer than a nanosecond
-        rest >>= bits - 32
-    return time_at(units >> bits, rest * NS_A_SECOND >> (bits if bits < 32 else 32))
-
-
-cdef int64_t interface_ns(const Interface* i, uint64_t units) noexcept nogil:
-    cdef int64_t ns = 0
-    cdef uint64_t shifted
-    if i.clock == CLOCK_TIMES:
-        ns = <int64_t> PACKET_TIME_MAX_NS
-        if units <= <uint64_t> PACKET_TIME_MAX_NS // i.by:
-            ns = <int64_t> (units * i.by)
-    elif i.clock == CLOCK_OVER:
-        ns = clamped(units // i.by, False)
-    elif i.clock == CLOCK_BINARY:
-        ns = binary_ns(units, i.by)
-    if i.offset_s == 0:
-        return ns
-    if i.offset_s > <int64_t> PACKET_TIME_MAX_NS // NS_A_SECOND:
-        return <int64_t> PACKET_TIME_MAX_NS
-    if i.offset_s < -(<int64_t> PACKET_TIME_MAX_NS // NS_A_SECOND):
-        return 0
-    shifted = <uint64_t> ns + <uint64_t> i.offset_s * NS_A_SECOND
-    return clamped(shifted, shifted >> 63 != 0)
-
-
 # pcap:  | magic | major 16, minor 16 | 0 | 0 | snapshot length | link type |
 #        | seconds | fraction | bytes here | bytes there were |  packet ...
 
@@ -181,7 +118,7 @@ cdef Read next_pcap(Records* r, Packet* p) noexcept nogil:
     p.data = head + r.record_bytes
     p.len = there
     p.wire_len = were if were > there else there
-    p.time_ns = time_at(in32(head, r.big), in32(head + 4, r.big) * r.unit_ns)
+    p.time_ns = time_ns_at(in32(head, r.big), in32(head + 4, r.big) * r.unit_ns)
     p.link = r.link
     r.packets += 1
     pass_by(r, r.record_bytes + there)
@@ -249,10 +186,10 @@ cdef Read read_interface(Records* r, const uint8_t* body, uint32_t size) noexcep
     i.link = in16(body, r.big)
     i.snap_len = in32(body + 4, r.big)
     value = find_option(body + 8, body + size, r.big, OPTION_TSRESOL, 1)
-    set_clock(i, value[0] if value != NULL else 6)
+    clock_set(&i.clock, value[0] if value != NULL else 6)
     value = find_option(body + 8, body + size, r.big, OPTION_TSOFFSET, 8)
     if value != NULL:
-        i.offset_s = <int64_t> in64(value, r.big)
+        i.clock.offset_s = <int64_t> in64(value, r.big)
     return READ_PACKET
 
 
@@ -303,7 +240,7 @@ cdef Read read_packet(Records* r, const uint8_t* body, uint32_t size, bint old, 
     answer = fill_packet(r, p, number, body + 20, size - 20, in32(body + 12, r.big), in32(body + 16, r.big))
     if answer != READ_PACKET:
         return answer
-    p.time_ns = interface_ns(&r.interfaces[number], <uint64_t> in32(body + 4, r.big) << 32 | in32(body + 8, r.big))
+    p.time_ns = clock_ns(&r.interfaces[number].clock, <uint64_t> in32(body + 4, r.big) << 32 | in32(body + 8, r.big))
     r.last_ns = p.time_ns
     if old:
         lost = in16(body + 2, r.big)

@@ -6,6 +6,7 @@ from libc.string cimport memcpy
 from whimbrel.base.arena cimport Arena, arena_alloc, arena_close, arena_init
 from whimbrel.base.clock cimport precise_ns
 from whimbrel.capture cimport headers
+from whimbrel.capture.clocks cimport Clock, clock_ns, clock_set, time_ns_at
 from whimbrel.capture.decode cimport (
     DECODED_BAD, DECODED_CUT, DECODED_OTHER, DECODED_TCP, DECODED_WAITS, Decoded, Decoder, Segment, decode,
     decoder_close, decoder_init)
@@ -175,6 +176,18 @@ def seconds_for(list frames, uint16_t link, int rounds):
 
 def knows(link):
     return link_known(link)
+
+
+def interface_time_ns(uint8_t resolution, int64_t offset_s, uint64_t units):
+    """What pcapng's units mean."""
+    cdef Clock c
+    clock_set(&c, resolution)
+    c.offset_s = offset_s
+    return clock_ns(&c, units)
+
+
+def pcap_time_ns(uint64_t seconds, uint64_t rest_ns):
+    return time_ns_at(seconds, rest_ns)
 
 
 def numbers(bytes eight):
