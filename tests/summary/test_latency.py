@@ -17,7 +17,13 @@ def dense(values: list[int]) -> dict[str, object] | None:
         return None
     number = {low: index for index, low in enumerate(lows())}
     pairs = [x for low, _, count in h.buckets() for x in (number[low], count)]
-    found: dict[str, object] = {"count": h.count, "sum": sum(values), "min": min(values), "max": max(values), "buckets": pairs}
+    found: dict[str, object] = {
+        "count": h.count,
+        "sum": sum(values),
+        "min": min(values),
+        "max": max(values),
+        "buckets": pairs,
+    }
     return found | ({"overflow": h.overflow} if h.overflow else {})
 
 
@@ -51,5 +57,3 @@ def test_without_memory_everything_is_still_counted() -> None:
     memory.fill()
     found, _ = latencies([1000, 2000, 3000], memory=memory)
     assert found == {"count": 3, "sum": 6000, "min": 1000, "max": 3000, "buckets": [], "unplaced": 3}
-
-

@@ -157,7 +157,9 @@ PATH = st.lists(SEGMENT, max_size=5).map(lambda parts: "/" + "/".join(parts))
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.tuples(st.sampled_from(["GET", "POST", "BREW"]), st.sampled_from(["a", "b", "10.0.0.1"]), PATH), max_size=80)
+    st.lists(
+        st.tuples(st.sampled_from(["GET", "POST", "BREW"]), st.sampled_from(["a", "b", "10.0.0.1"]), PATH), max_size=80
+    )
 )
 def test_calls_are_conserved(calls: list[tuple[str, str, str]]) -> None:
     trie = Trie(k=3)

@@ -10,7 +10,10 @@ from whimbrel.summary.token import token, token_text
 
 
 @given(
-    st.binary(max_size=150), st.integers(0, 255), st.integers(0, 2**64 - 1), st.binary(max_size=512) | st.just(b"x" * 512)
+    st.binary(max_size=150),
+    st.integers(0, 255),
+    st.integers(0, 2**64 - 1),
+    st.binary(max_size=512) | st.just(b"x" * 512),
 )
 def test_the_same_as_the_standard_librarys(key: bytes, kind: int, parent: int, text: bytes) -> None:
     message = bytes([kind]) + parent.to_bytes(8, "big") + text

@@ -126,7 +126,9 @@ def test_more_endpoints_than_rows() -> None:
 def test_without_memory_calls_are_still_counted() -> None:
     watch = Watch(size=1 << 20, k=1)
     for n in range(3000):
-        watch.call(host=b"h%c" % (97 + n % 20), target=b"/%c%cel" % (97 + n % 26, 97 + n % 23), response=b'{"a":%d}' % n)
+        watch.call(
+            host=b"h%c" % (97 + n % 20), target=b"/%c%cel" % (97 + n % 26, 97 + n % 23), response=b'{"a":%d}' % n
+        )
     window = watch.close()
     assert sum(row["calls"] for _, row in rows_of(window)) == 3000
     assert window["counts"]["window_other_calls"] > 0
@@ -198,7 +200,12 @@ def test_a_schema_is_told_when_it_changed() -> None:
         found: dict[str, Any] | None = only(watch.close()).get("body")
         return found
 
-    assert told(b'{"id": 1}') == {"types": 1, "seen": 1, "calls": 1, "hidden": {"keys": 1, "types": 8, "formats": 1, "seen": 1}}
+    assert told(b'{"id": 1}') == {
+        "types": 1,
+        "seen": 1,
+        "calls": 1,
+        "hidden": {"keys": 1, "types": 8, "formats": 1, "seen": 1},
+    }
     second = told(b'{"id": 1}')
     assert second is not None and list(second["keys"]) == ["id"] and "hidden" not in second
     assert told(b'{"id": 1}') is None
@@ -213,7 +220,12 @@ def test_a_schema_is_told_when_it_changed() -> None:
 def test_requests_are_learnt_from_success_only() -> None:
     watch = Watch(k=1)
     watch.call(status=400, request=b'{"wrong": 1}', target=b"/?bad=1", headers=b"X-Bad: 1\r\n")
-    watch.call(status=200, request=b'{"right": 1}', target=b"/?good=1", headers=b"X-Good: 1\r\nAuthorization: Basic c2VjcmV0\r\n")
+    watch.call(
+        status=200,
+        request=b'{"right": 1}',
+        target=b"/?good=1",
+        headers=b"X-Good: 1\r\nAuthorization: Basic c2VjcmV0\r\n",
+    )
     (endpoint,) = watch.close()["endpoints"]
     assert list(endpoint["body"]["keys"]) == ["right"]
     assert list(endpoint["query"]["keys"]) == ["good"]
@@ -243,13 +255,14 @@ def canaries(secret: bytes) -> list[dict[str, Any]]:
     """Calls with it in every place."""
     quoted = json.dumps(secret.decode("latin-1")).encode()
     return [
-        {"method": secret}, {"host": secret}, {"host": secret + b".example.com"}, {"target": b"/" + secret},
-        {"target": b"/a/" + secret + b"/b"}, {"target": b"/a;s=" + secret}, {"target": b"/a?s=" + secret},
-        {"target": b"/a?" + secret + b"=1"}, {"target": b"http://" + secret + b"/"}, {"target": b"/" + secret + b".png"},
-        {"target": b"/#" + secret}, {"headers": secret + b": 1\r\n"}, {"headers": b"Authorization: " + secret + b"\r\n"},
+        {"method": secret}, {"host": secret}, {"host": secret + b".example.com"},
+        {"target": b"/" + secret}, {"target": b"/a/" + secret + b"/b"}, {"target": b"/a;s=" + secret},
+        {"target": b"/a?s=" + secret}, {"target": b"/a?" + secret + b"=1"}, {"target": b"http://" + secret + b"/"},
+        {"target": b"/" + secret + b".png"}, {"target": b"/#" + secret},
+        {"headers": secret + b": 1\r\n"}, {"headers": b"Authorization: " + secret + b"\r\n"},
         {"headers": b"Authorization: Bearer " + secret + b"\r\n"}, {"headers": b"Cookie: s=" + secret + b"\r\n"},
-        {"request": b'{"k": ' + quoted + b"}"}, {"response": b"{" + quoted + b": 1}"}, {"response": b"[" + quoted + b"]"},
-        {"response": b'{"a": [{"b": {' + quoted + b": [" + quoted + b"]}}]}"},
+        {"request": b'{"k": ' + quoted + b"}"}, {"response": b"{" + quoted + b": 1}"},
+        {"response": b"[" + quoted + b"]"}, {"response": b'{"a": [{"b": {' + quoted + b": [" + quoted + b"]}}]}"},
         {"protocol": 2, "method": b"get", "key": secret}, {"protocol": 3, "method": b"get", "key": b"user:" + secret},
         {"protocol": 3, "method": b"get", "key": b"user_" + secret}, {"protocol": 3, "method": secret, "key": b"k"},
     ]  # fmt: skip

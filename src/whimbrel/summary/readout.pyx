@@ -30,6 +30,7 @@ from whimbrel.summary.window cimport (
 
 import ipaddress
 
+from whimbrel.summary.bodies import FLAGS as BODY_FLAGS
 from whimbrel.summary.call import FLAGS, OUTCOMES, PROTOCOLS
 from whimbrel.summary.explained import Explained
 from whimbrel.summary.known import ALPN
@@ -40,7 +41,6 @@ cdef enum:
 
 AUTH_NAMES = {1: "basic", 2: "bearer", 4: "digest", 8: "negotiate", 16: "other", 32: "cookie", 64: "api_key",
               128: "signature"}
-BODY_FLAG_NAMES = {1: "untyped", 2: "cut", 4: "broken", 8: "bomb", 16: "no_decoder", 32: "deep"}
 TLS_VERSIONS = {0x0300: "ssl3", 0x0301: "tls1.0", 0x0302: "tls1.1", 0x0303: "tls1.2", 0x0304: "tls1.3"}
 COUNT_NAMES = ("calls", "other_calls", "edges_lost", "shapes_refused", "shapes_restarted", "caches_lost", "dropped")
 PRIVATE = [ipaddress.ip_network(text) for text in (
@@ -161,7 +161,7 @@ cdef dict row_of(WindowData* w, Notes notes, Row* r, bint http, uint64_t* budget
         found["status"] = r.status
         found["request_kinds"] = bits(r.request_kinds)
         found["response_kinds"] = bits(r.response_kinds)
-        found["body_flags"] = named(r.body_flags, 8, lambda i: BODY_FLAG_NAMES.get(1 << i, "unknown"))
+        found["body_flags"] = named(r.body_flags, 6, lambda i: BODY_FLAGS[i])
         tell(w, notes, found, "body", "key of a response", &r.answer, budget)
     else:
         found["outcomes"] = named(r.outcomes, 8, lambda i: OUTCOMES[i])
