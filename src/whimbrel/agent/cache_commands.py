@@ -103,9 +103,9 @@ _OTHER = (
 _KEYS = "sinter sunion sdiff pfcount"
 _BLOCKING = "blpop brpop bzpopmin bzpopmax"
 _BARE = (
-    "eval_ro evalsha_ro fcall fcall_ro function publish spublish pubsub cluster acl latency slowlog module debug lastsave"
-    " bgsave bgrewriteaof save role wait waitaof failover swapdb shutdown readonly readwrite asking lolwut xread xreadgroup"
-    " replconf replicaof slaveof migrate"
+    "eval_ro evalsha_ro fcall fcall_ro function publish spublish pubsub cluster acl latency slowlog module debug"
+    " lastsave bgsave bgrewriteaof save role wait waitaof failover swapdb shutdown readonly readwrite asking lolwut"
+    " xread xreadgroup replconf replicaof slaveof migrate"
 )
 _SUBSCRIBE = "subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe"
 

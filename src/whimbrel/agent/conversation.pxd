@@ -12,7 +12,7 @@ from whimbrel.summary.call cimport Call, CallSink
 
 cdef enum:
     PENDING_MAX = 1024              # requests of one flow that wait for their responses
-    PARTIAL_MAX = 131072            # bytes kept of an unfinished head or command: H1_MAX_HEAD, an inline RESP line, twice
+    PARTIAL_MAX = 131072            # of an unfinished head or command: H1_MAX_HEAD, an inline RESP line, twice
 
 cdef struct TlsSeen:                # a handshake, for service edges; slices borrowed
     const uint8_t* server_name

@@ -8,7 +8,7 @@
 # What is not understood costs nothing: its conversation is taken down and Flow.user points to `ignored`.
 
 from libc.stdint cimport int64_t, uint8_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 from whimbrel.agent.kept cimport keep, keep_nothing
 from whimbrel.agent.talk cimport (
     CLIENT, HALF_LOST, SERVER, TALK_HTTP, TALK_MEMCACHE, TALK_OPAQUE, TALK_REDIS, TALK_TLS, TALK_UNSURE, Conversation,
@@ -170,32 +170,49 @@ cdef void from_the_beginning(Conversation* c, int side, const uint8_t* data, siz
     route(c, side, data, n, now)
 
 
-cdef Detected look_at_piece(Slice piece, bint* is_client) noexcept nogil:
-    cdef int whose = detect_client_side(piece, slice_of(NULL, 0))
+cdef Detected look_at_piece(Conversation* c, int side, Slice piece, Slice other) noexcept nogil:
+    """What a piece and what the other side said last speak; settles which side is the client."""
+    cdef int whose = side if c.flow.syn_seen else detect_client_side(piece, other)
     cdef Detected what = DETECT_UNSURE
-    is_client[0] = whose == 0
     if whose == 0:
-        what = detect(piece, slice_of(NULL, 0))
+        what = detect(piece, other)
     elif whose == 1:
-        what = detect(slice_of(NULL, 0), piece)
+        what = detect(other, piece)
+    if what == DETECT_UNSURE or what == DETECT_OPAQUE:
+        whose = 0 if h1_resync(piece.ptr, piece.len, False) < piece.len else 1
+        what = DETECT_UNSURE
+        if whose == 0 or h1_resync(piece.ptr, piece.len, True) < piece.len:
+            what = DETECT_HTTP1
+    c.client = <uint8_t> (side ^ whose)
     return what
 
 
 cdef void from_the_middle(Conversation* c, int side, const uint8_t* data, size_t n, int64_t now) noexcept nogil:
-    cdef bint is_client = False
-    cdef Detected what = look_at_piece(slice_of(data, min(n, <size_t> DETECT_BYTES)), &is_client)
-    if what == DETECT_UNSURE or what == DETECT_OPAQUE:
-        is_client = h1_resync(data, n, False) < n
-        what = DETECT_HTTP1 if is_client or h1_resync(data, n, True) < n else DETECT_UNSURE
+    cdef Half* half = &c.half[side]
+    cdef Half* other = &c.half[side ^ 1]
+    cdef uint8_t* kept = other.kept
+    cdef size_t kept_len = other.kept_len
+    cdef Detected what
+    what = look_at_piece(c, side, slice_of(data, n), slice_of(kept, kept_len))
+    c.talk.counts.lost_messages += half.kept_len != 0
+    keep_nothing(c, half)
     if what == DETECT_UNSURE:
         c.tries += 1
         if c.tries < JOIN_TRIES:
+            if n <= DETECT_BYTES:
+                keep(c, half, data, n, now)
             return
         what = DETECT_OPAQUE
-    c.client = <uint8_t> (side if is_client else side ^ 1)
+    other.kept = NULL
+    other.kept_len = 0
     if begins(c, what):
+        if kept_len:
+            route(c, side ^ 1, kept, kept_len, other.kept_ns)
+            c.turned = False        # what was lost since is not known
         route(c, side, data, n, now)
+        arena_free(c.talk.arena, kept)
     else:
+        arena_free(c.talk.arena, kept)
         leave_alone(c, now)
 
 
@@ -230,14 +247,12 @@ cdef void talk_data(void* talk, Flow* f, int side, const uint8_t* data, size_t n
 
 cdef void talk_gap(void* talk, Flow* f, int side, uint64_t n, int64_t time_ns) noexcept nogil:
     cdef Conversation* c = conversation_of(talk, f, time_ns)
-    cdef int i
     if c == NULL or n == 0:
         return
     if c.kind == TALK_UNSURE:
         c.joined = True
-        for i in range(2):
-            c.talk.counts.lost_messages += c.half[i].kept_len != 0
-            keep_nothing(c, &c.half[i])
+        c.talk.counts.lost_messages += c.half[side].kept_len != 0
+        keep_nothing(c, &c.half[side])
     elif c.kind == TALK_HTTP:
         http_gap(c, side ^ c.client, n, time_ns)
     elif c.kind == TALK_REDIS:

@@ -4,7 +4,7 @@
 # The call is handed over when both are over: normally by the response's end, else (an early response) by the
 # request's.
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memset
 from whimbrel.agent.certain cimport certain_answer, certain_orphan, certain_request
 from whimbrel.agent.kept cimport keep_nothing

@@ -15,7 +15,7 @@ from whimbrel.agent.talk cimport Conversation, KeyRecord, MemcacheTalk, Pending,
 from whimbrel.base.slice cimport Slice, slice_eq, slice_of
 from whimbrel.protocol.memcache.codec cimport McRequest, McResponse
 from whimbrel.protocol.memcache.messages cimport (
-    MC_ADD, MC_APPEND, MC_CAS, MC_DECR, MC_DELETE, MC_FLUSH_ALL, MC_GAT, MC_GATS, MC_INCR, MC_LRU_CRAWLER,
+    MC_APPEND, MC_CAS, MC_DECR, MC_DELETE, MC_FLUSH_ALL, MC_GAT, MC_GATS, MC_INCR, MC_LRU_CRAWLER,
     MC_META_ARITHMETIC, MC_META_DEBUG, MC_META_DELETE, MC_META_GET, MC_META_SET, MC_NOOP, MC_PREPEND, MC_SET, MC_STATS,
     MC_TOUCH, MC_UNKNOWN, MC_VERBOSITY, MC_VERSION, MC_WATCH, MR_DELETED, MR_EN, MR_END, MR_EX, MR_EXISTS, MR_FAILED,
     MR_HD, MR_LINE, MR_ME, MR_MN, MR_NF, MR_NOT_FOUND, MR_NOT_STORED, MR_NS, MR_NUMBER, MR_OK, MR_RESET, MR_STAT,

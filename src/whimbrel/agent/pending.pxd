@@ -16,8 +16,8 @@ cdef enum:
     DOUBT_MAX = 64                  # wait while the pairing is in doubt: their answers may never have come
     KEYS_BYTES = 131072             # of the key list of one command: thousands of keys
 
+# NULL: no room, counted; not in the queue yet
 cdef Pending* pending_new(Conversation* c, CallProtocol protocol, size_t text_bytes, int64_t first_ns) noexcept nogil
-    # NULL: no room, counted; not in the queue yet
 cdef Slice pending_put(Pending* p, size_t* at, Slice text) noexcept nogil       # copies behind the struct
 cdef void pending_push(Conversation* c, Pending* p) noexcept nogil
 cdef void pending_dropped(Conversation* c) noexcept nogil       # a request that found no room: its place in the order
@@ -26,10 +26,11 @@ cdef void pending_free(Conversation* c, Pending* p) noexcept nogil
 cdef void pending_report(Conversation* c, Pending* p) noexcept nogil            # hands its calls over, then frees it
 cdef void pending_flush(Conversation* c, uint32_t flags) noexcept nogil         # all that wait, with these flags
 
+# key: its first bytes; False: the list is full, counted
 cdef bint key_add(Conversation* c, Pending* p, Slice key, uint64_t key_len, uint64_t sent) noexcept nogil
-    # key: its first bytes; False: the list is full, counted
+
+# the outcome of all keys, or of those that have none yet
 cdef void keys_settle(Pending* p, int outcome, bint all_of_them) noexcept nogil
-    # the outcome of all keys, or of those that have none yet
 
 cdef inline KeyRecord* key_at(const Pending* p, uint32_t at) noexcept nogil:
     return <KeyRecord*> (p.keys + at)

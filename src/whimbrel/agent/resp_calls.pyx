@@ -10,7 +10,7 @@ from whimbrel.agent.pending cimport (
     key_add, key_after, key_at, keys_settle, pending_new, pending_pop, pending_put, pending_report,
 )
 from whimbrel.agent.resp_rules cimport (
-    ACTION_DISCARD, ACTION_EXEC, ACTION_MONITOR, ACTION_NONE, ACTION_RESET, RULE_ANY, RULE_OTHER, RULE_VALUES,
+    ACTION_DISCARD, ACTION_EXEC, ACTION_MONITOR, ACTION_NONE, ACTION_RESET, RULE_ANY, RULE_VALUES,
     TTL_MILLISECONDS, TTL_NEVER, TTL_NONE, TTL_OPTIONS, TTL_SECONDS, TTL_UNTIL_MILLISECONDS, TTL_UNTIL_SECONDS,
     Command, command_named, reply_outcome, word_is_lower,
 )
@@ -22,8 +22,7 @@ from whimbrel.protocol.resp.codec cimport (
 )
 from whimbrel.summary.call cimport (
     CALL_IN_TRANSACTION, CALL_KEY_BYTES, CALL_NO_REQUEST, CALL_PUSH, CALL_REDIS, CALL_REQUEST_GAP, CALL_RESPONSE_GAP,
-    CALL_TARGET_CUT, CALL_UNPAIRED, OUTCOME_ERROR, OUTCOME_HIT, OUTCOME_MISS, OUTCOME_NONE, OUTCOME_OK,
-    OUTCOME_UNKNOWN,
+    CALL_TARGET_CUT, CALL_UNPAIRED, OUTCOME_ERROR, OUTCOME_HIT, OUTCOME_MISS, OUTCOME_NONE,     OUTCOME_UNKNOWN,
 )
 
 cdef enum:
@@ -299,12 +298,21 @@ cdef void queue_up(Conversation* c, Pending* p) noexcept nogil:
     cdef RedisTalk* r = &c.speech.redis
     p.call.outcome = OUTCOME_NONE
     keys_settle(p, OUTCOME_NONE, True)
+    if c.doubt:
+        p.call.flags |= CALL_UNPAIRED       # its EXEC may be among what was lost
     if r.queued == NULL:
         r.queued = p
     else:
         r.queued_last.next = p
     r.queued_last = p
     c.waiting += 1
+
+
+cdef void resp_doubt_queued(Conversation* c) noexcept nogil:
+    cdef Pending* p = c.speech.redis.queued
+    while p != NULL:
+        p.call.flags |= CALL_UNPAIRED
+        p = p.next
 
 
 cdef void transaction_over(Conversation* c, const Pending* p, int64_t now) noexcept nogil:

@@ -1,6 +1,6 @@
 # See resp_rules.pxd.  Filled once, when this is imported.
 
-from libc.stdint cimport int8_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.string cimport memcmp, memcpy
 from whimbrel.base.slice cimport Slice
 from whimbrel.protocol.resp.codec cimport RESP_BULK_ERR, RESP_ERR

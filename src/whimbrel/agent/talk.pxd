@@ -1,9 +1,9 @@
 # What the parts of a conversation share: the two halves, the requests that wait, what each protocol remembers.
 #
-#     conversation.pyx   which protocol, which side is the client        pending.pyx        the queue, handing over calls
-#     talk_http.pyx      } bytes -> messages -> Pending                  certain.pyx        is the pairing certain?
-#     talk_memcache.pyx  }                                               kept.pyx           bytes of what is not whole
-#     talk_resp.pyx      }                                               talk_tls.pyx       the two hellos
+#     conversation.pyx   which protocol, which side is the client      pending.pyx        the queue, handing calls over
+#     talk_http.pyx      } bytes -> messages -> Pending                certain.pyx        is the pairing certain?
+#     talk_memcache.pyx  }                                             kept.pyx           bytes of what is not whole
+#     talk_resp.pyx      }                                             talk_tls.pyx       the two hellos
 #
 #     Flow.user -> Conversation (one 512-byte block)
 #                    half[CLIENT], half[SERVER]   state, kept bytes

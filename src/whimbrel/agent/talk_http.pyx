@@ -16,14 +16,14 @@ from whimbrel.agent.http_calls cimport (
 from whimbrel.agent.kept cimport keep, keep_nothing
 from whimbrel.agent.pending cimport pending_flush
 from whimbrel.agent.talk cimport (
-    CLIENT, HALF_BODY, HALF_DEAD, HALF_LOST, HALF_START, SERVER, TALK_HTTP, TALK_OPAQUE, Conversation, Half, Message,
+    CLIENT, HALF_BODY, HALF_DEAD, HALF_LOST, HALF_START, SERVER, TALK_HTTP, Conversation, Half, Message,
 )
 from whimbrel.base.slice cimport Slice
 from whimbrel.protocol.http1.codec cimport (
     h1_body_close, h1_body_next, h1_body_skip, h1_head_may_be_whole, h1_parse_request, h1_parse_response, h1_resync,
 )
 from whimbrel.protocol.http1.messages cimport (
-    H1_BAD, H1_DONE, H1_MAX_HEAD, H1_MORE, H1_OTHER, H1_PIECE, H1_UNTIL_CLOSE, H1Head, H1Method, H1Status,
+    H1_BAD, H1_DONE, H1_MAX_HEAD, H1_MORE, H1_OTHER, H1_PIECE, H1Head, H1Method, H1Status,
 )
 from whimbrel.summary.body cimport body_feed, body_lost
 from whimbrel.summary.call cimport (
@@ -121,6 +121,8 @@ cdef size_t head_bytes(Conversation* c, int role, const uint8_t* data, size_t n,
         return 0
     if data[0] == 13 or data[0] == 10:
         return 1                    # blank lines between messages
+    if role == CLIENT and not half.exact and c.turned and h1_resync(data, n, False) == 0:
+        certain_turn(c)
     status = parse_head(c, role, data, n, now, now, &used)
     if status == H1_DONE:
         return used
@@ -139,6 +141,7 @@ cdef size_t body_bytes(Conversation* c, int role, const uint8_t* data, size_t n,
     cdef Message* m = &c.speech.http.message[role]
     cdef size_t at = 0
     cdef size_t used = 0
+    cdef uint32_t flags
     cdef H1Status status
     cdef Slice piece
     while True:
@@ -152,7 +155,8 @@ cdef size_t body_bytes(Conversation* c, int role, const uint8_t* data, size_t n,
             message_ends(c, role, True, 0, now)
             return at
         if status == H1_BAD:
-            message_ends(c, role, False, CALL_MALFORMED | (CALL_REQUEST_CUT if role == CLIENT else CALL_RESPONSE_CUT), now)
+            flags = CALL_MALFORMED | (CALL_REQUEST_CUT if role == CLIENT else CALL_RESPONSE_CUT)
+            message_ends(c, role, False, flags, now)
             body_is_bad(c, role)
             return n
         if m.p != NULL:
@@ -174,11 +178,9 @@ cdef void body_is_bad(Conversation* c, int role) noexcept nogil:
 # ---- data ---------------------------------------------------------------------------------------
 
 cdef size_t look_for_start(Conversation* c, int role, const uint8_t* data, size_t n) noexcept nogil:
-    cdef size_t at
-    if role == CLIENT and certain_turn(c):
-        c.turned = False
-        return 0
-    at = h1_resync(data, n, role == SERVER)
+    cdef size_t at = h1_resync(data, n, role == SERVER)
+    if role == CLIENT and at == 0 and certain_turn(c):
+        return 0                    # or is it the rest of a body whose response came early?
     if at < n:
         c.half[role].state = HALF_START
         c.talk.counts.resyncs += 1

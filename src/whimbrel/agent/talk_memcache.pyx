@@ -8,24 +8,23 @@ from whimbrel.agent.certain cimport certain_gap, certain_request, certain_turn
 from whimbrel.agent.kept cimport keep, keep_from, keep_nothing
 from whimbrel.agent.memcache_calls cimport mc_line, mc_more_keys, mc_pending, mc_reply_ends
 from whimbrel.agent.pending cimport (
-    keys_settle, pending_dropped, pending_flush, pending_pop, pending_push, pending_report,
+    keys_settle, pending_dropped, pending_flush, pending_push, pending_report,
 )
 from whimbrel.agent.talk cimport (
     CLIENT, HALF_DEAD, HALF_LOST, HALF_START, SERVER, TALK_MEMCACHE, Conversation, Half, MemcacheTalk, Pending,
     go_opaque,
 )
-from whimbrel.base.slice cimport Slice, slice_of
+from whimbrel.base.slice cimport slice_of
 from whimbrel.protocol.memcache.codec cimport (
-    MC_DONE, MC_GET, MC_MORE, McRequest, McResponse, McStatus, mc_parse_request, mc_parse_response,
+    MC_DONE, MC_GET, MC_MORE, McRequest, McResponse, mc_parse_request, mc_parse_response,
 )
 from whimbrel.protocol.memcache.messages cimport (
-    MC_LINE_MAX, MC_META_ARITHMETIC, MC_META_GET, MC_QUIT, MR_LINE, MR_VALUE, mc_is_retrieval,
-)
+    MC_LINE_MAX, MC_META_ARITHMETIC, MC_META_GET, MC_QUIT, MR_LINE, )
 from whimbrel.protocol.memcache.tables cimport find_command
 from whimbrel.protocol.memcache.words cimport find_newline
 from whimbrel.summary.call cimport (
     CALL_MALFORMED, CALL_NO_REPLY, CALL_NO_RESPONSE, CALL_REQUEST_CUT, CALL_REQUEST_GAP, CALL_RESPONSE_CUT,
-    CALL_RESPONSE_GAP, OUTCOME_UNKNOWN,
+    CALL_RESPONSE_GAP, CALL_UNPAIRED, OUTCOME_UNKNOWN,
 )
 
 cdef enum:
@@ -172,15 +171,24 @@ cdef bint may_begin_request(const uint8_t* data, size_t n) noexcept nogil:
     return find_newline(data, n) != NULL and find_command(slice_of(data, i)) != NULL
 
 
+cdef bint found_again(Conversation* c, Half* half, const uint8_t* data, size_t n) noexcept nogil:
+    """Behind a gap: may a request begin here, or are we inside of one that was found?"""
+    if half.state != HALF_LOST and (not c.turned or half.skip or half.kept_len):
+        return True
+    if not may_begin_request(data, n):
+        return half.state != HALF_LOST
+    if not certain_turn(c):
+        c.talk.counts.resyncs += half.state == HALF_LOST
+        half.state = HALF_START
+    return True
+
+
 cdef void client_data(Conversation* c, const uint8_t* data, size_t n, int64_t now) noexcept nogil:
     cdef Half* half = &c.half[CLIENT]
     cdef bint broken = False
     cdef size_t used
-    if half.state == HALF_LOST and not certain_turn(c):
-        if not may_begin_request(data, n):
-            return
-        half.state = HALF_START
-        c.talk.counts.resyncs += 1
+    if not half.exact and not found_again(c, half, data, n):
+        return
     c.turned = False
     while n and half.state == HALF_START and c.kind == TALK_MEMCACHE:
         if half.skip:
@@ -334,6 +342,15 @@ cdef void answer_lost(Conversation* c, uint32_t flags, int64_t now) noexcept nog
     m.last_block = False
 
 
+cdef void doubt_quiet(Conversation* c) noexcept nogil:
+    """Requests were lost: a reply that fits a quiet one may be to one of those."""
+    cdef Pending* p = c.head
+    while p != NULL:
+        if p.quiet:
+            p.call.flags |= CALL_UNPAIRED
+        p = p.next
+
+
 cdef void mc_gap(Conversation* c, int role, uint64_t n, int64_t now) noexcept nogil:
     cdef Half* half = &c.half[role]
     cdef Pending* p = c.speech.memcache.block if role == CLIENT else c.head
@@ -346,6 +363,7 @@ cdef void mc_gap(Conversation* c, int role, uint64_t n, int64_t now) noexcept no
         return
     if role == CLIENT:
         request_lost(c, CALL_REQUEST_GAP)
+        doubt_quiet(c)
     else:
         answer_lost(c, CALL_RESPONSE_GAP, now)
     certain_gap(c, role)

@@ -11,9 +11,9 @@ from whimbrel.agent.kept cimport keep, keep_nothing
 from whimbrel.agent.pending cimport (
     keys_settle, pending_dropped, pending_flush, pending_pop, pending_push, pending_report,
 )
-from whimbrel.agent.resp_calls cimport resp_element, resp_pending, resp_queued_over, resp_reply_ends
+from whimbrel.agent.resp_calls cimport resp_doubt_queued, resp_element, resp_pending, resp_queued_over, resp_reply_ends
 from whimbrel.agent.resp_rules cimport (
-    ACTION_CLIENT, ACTION_NONE, ACTION_REPLICATE, ACTION_SUBSCRIBE, Command, command_named, word_is_lower,
+    ACTION_CLIENT, ACTION_REPLICATE, ACTION_SUBSCRIBE, Command, command_named, word_is_lower,
 )
 from whimbrel.agent.resp_skim cimport (
     ASK_BAD, ASK_DONE, SKIM_BAD, SKIM_ELEMENT, SKIM_LAST, SKIM_MORE, ArgWalk, AskStatus, Skim, SkimStatus, ask_clear,
@@ -27,7 +27,7 @@ from whimbrel.base.arena cimport arena_alloc, arena_free
 from whimbrel.base.buffer cimport Writer, writer_init, writer_len
 from whimbrel.base.slice cimport Slice
 from whimbrel.protocol.resp.codec cimport (
-    RESP_BAD, RESP_INLINE, RESP_MAX_INLINE, RESP_MORE, RESP_OK, RespProgress, RespRequest, RespStatus,
+    RESP_BAD, RESP_INLINE, RESP_MAX_INLINE, RESP_OK, RespProgress, RespRequest, RespStatus,
     resp_inline_as_array, resp_inline_room, resp_parse_request,
 )
 from whimbrel.summary.call cimport (
@@ -213,14 +213,23 @@ cdef bint may_begin_request(const uint8_t* data, size_t n) noexcept nogil:
     return n >= 4 and data[0] == 42 and 49 <= data[1] <= 57
 
 
+cdef bint found_again(Conversation* c, Half* half, const uint8_t* data, size_t n) noexcept nogil:
+    """Behind a gap: may a request begin here, or are we inside of one that was found?"""
+    if half.state != HALF_LOST and (not c.turned or half.state == HALF_BODY or half.kept_len):
+        return True
+    if not may_begin_request(data, n):
+        return half.state != HALF_LOST
+    if not certain_turn(c):
+        c.talk.counts.resyncs += half.state == HALF_LOST
+        half.state = HALF_START
+    return True
+
+
 cdef void client_data(Conversation* c, const uint8_t* data, size_t n, int64_t now) noexcept nogil:
     cdef Half* half = &c.half[CLIENT]
     cdef size_t used
-    if half.state == HALF_LOST and not certain_turn(c):
-        if not may_begin_request(data, n):
-            return
-        half.state = HALF_START
-        c.talk.counts.resyncs += 1
+    if not half.exact and not found_again(c, half, data, n):
+        return
     c.turned = False
     while n and (half.state == HALF_START or half.state == HALF_BODY) and c.kind == TALK_REDIS:
         used = request_goes_on(c, data, n, now) if half.state == HALF_BODY else request_begins(c, data, n, now)
@@ -321,6 +330,9 @@ cdef void resp_gap(Conversation* c, int role, uint64_t n, int64_t now) noexcept 
         ask_clear(&r.ask, c.talk.arena)
         keep_nothing(c, half)
         r.request_gap = False
+        r.silent = False            # whatever was lost may have changed it; a reply will tell
+        r.silent_next = False
+        resp_doubt_queued(c)
     else:
         if half.state == HALF_START and skim_gap(&r.skim, n):
             r.reply_gap = True

@@ -4,8 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t
 from whimbrel.agent.conversation cimport TlsSeen
 from whimbrel.agent.kept cimport keep, keep_nothing
 from whimbrel.agent.talk cimport CLIENT, SERVER, Conversation, Half, TlsTalk, go_opaque
-from whimbrel.base.slice cimport Slice
-from whimbrel.protocol.tls_hello cimport TLS_BAD, TLS_DONE, TLS_HELLO_MAX, TLS_MORE, TlsHello, TlsStatus, tls_parse_hello
+from whimbrel.protocol.tls_hello cimport TLS_DONE, TLS_HELLO_MAX, TLS_MORE, TlsHello, TlsStatus, tls_parse_hello
 
 cdef enum:
     NAME_MAX = 255                  # a DNS name, and an ALPN identifier

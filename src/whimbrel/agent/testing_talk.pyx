@@ -8,7 +8,7 @@ from libc.stdint cimport int64_t, uint8_t
 from libc.string cimport memset
 from whimbrel.agent.conversation cimport Talk, TlsSeen, talk_data, talk_gap, talk_half, talk_over
 from whimbrel.agent.talk cimport Conversation, Pending
-from whimbrel.base.arena cimport Arena, arena_close, arena_init
+from whimbrel.base.arena cimport Arena, arena_alloc, arena_close, arena_init
 from whimbrel.base.clock cimport precise_ns
 from whimbrel.base.slice cimport Slice
 from whimbrel.capture.flow cimport FLOW_EVICTED, FLOW_FIN, FLOW_IDLE, FLOW_RST, FLOW_STOPPED, Flow, FlowEnd
@@ -104,6 +104,11 @@ cdef class Script:
 
     def over(self, str why="fin", int64_t time_ns=0) -> None:
         talk_over(&self.talk, &self.flow, <FlowEnd> <int> ENDS[why], time_ns)
+
+    def take_all(self) -> None:
+        """The arena has nothing left."""
+        while arena_alloc(&self.arena, 64) != NULL:
+            pass
 
     @property
     def used_bytes(self) -> int:
