@@ -215,7 +215,7 @@ def test_layout() -> None:
     for share in range(512 << 10, 9 << 20, 100_001):
         block, blocks = ring_layout(3 * share, 3)
         assert share - block < block * blocks <= share
-    with pytest.raises(UsageError, match="512KiB is too small for 2 interfaces: at least 1MiB"):
+    with pytest.raises(UsageError, match="512KiB is too small for 2 interfaces, it takes 1MiB"):
         ring_layout(512 << 10, 2)
 
 

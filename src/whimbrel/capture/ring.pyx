@@ -51,7 +51,10 @@ def ring_layout(ring_bytes: int, rings: int) -> tuple[int, int]:
         block //= 2
     if share // block < RING_BLOCKS_MIN:
         least = size_text(RING_BLOCKS_MIN * RING_BLOCK_BYTES_MIN * rings)
-        raise UsageError(f"a ring of {size_text(ring_bytes)} is too small for {rings} interfaces: at least {least}")
+        raise UsageError(
+            f"a ring of {size_text(ring_bytes)} is too small for {rings} interfaces, it takes {least}: "
+            "give more memory, or watch 'any', which needs one ring for all"
+        )
     return block, share // block
 
 
@@ -222,7 +225,9 @@ cdef class Ring:
         for i in range(self.count):
             face_close(&self.faces[i])
         self.count = 0
+        self.memory_bytes = 0
         self.current = NULL
+        self.holding = False
         if self.epoll_fd >= 0:
             close(self.epoll_fd)
         self.epoll_fd = -1
