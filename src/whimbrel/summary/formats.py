@@ -74,16 +74,16 @@ tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu
 # Top-level domains that are no country's: those one meets, and those that never leave a house (RFC 6761, 6762, 8375).
 # Every one is at most eight letters.  `name` is missing because `user.name` is rather a field.
 DOMAINS = """
-academy ac agency app arpa art asia biz blog cat cloud club com company coop design dev digital edu email eu example
-exchange expert express finance gov group health home host info int internal invalid jobs lan life live local
-media mil mobi money museum net network news ninja online onion org page pay plus pro run sale school
-science security services shop site social software space store studio su support systems team tech tel
-test tips today tools top travel uk wiki work works world xyz zone
+ac academy agency app arpa art asia biz blog cat cloud club com company coop design dev digital edu email eu example
+exchange expert express finance gov group health home host info int internal invalid jobs lan life live local media
+mil mobi money museum net network news ninja onion online org page pay plus pro run sale school science security
+services shop site social software space store studio su support systems team tech tel test tips today tools top
+travel uk wiki work works world xyz zone
 """
 
 # Countries' domains that are rather a file's suffix, a word or a field when there is only one more label before them.
 DOUBTFUL_DOMAINS = """
-am as at be by cc do ga id in io is it la me md ml mo mp my no pa pl pm ps py rs sc sh so st to us
+am as at be by cc do ga id in io is it la md me ml mo mp my no pa pl pm ps py rs sc sh so st to us
 """
 
 # Words with digits in them that are structure, not data.
@@ -92,16 +92,16 @@ DIGIT_WORDS = """
 crc32 e164 e2e ec2 ed25519 es256 es384 es512 float32 float64 h264 h265 hs256 hs384 hs512 http2 http3 i18n ie11 int16
 int32 int64 int8 ipv4 ipv6 iso3166 iso4217 iso639 iso8601 k8s l10n latin1 md5 mp3 mp4 n8n oauth10 oauth2 p50 p75 p90
 p95 p99 p999 ps256 rfc3339 rs256 rs384 rs512 s3 sha1 sha224 sha256 sha3 sha384 sha512 tls12 tls13 top10 top100 u2f
-uint16 uint32 uint64 uint8 utf16 utf32 utf8 v1alpha1 v1alpha2 v1beta v1beta1 v1beta2 v1beta3 v2alpha1 v2beta1
-v2beta2 w3c web3 win32 win64 x11 x509 x64 x86
+uint16 uint32 uint64 uint8 utf16 utf32 utf8 v1alpha1 v1alpha2 v1beta v1beta1 v1beta2 v1beta3 v2alpha1 v2beta1 v2beta2
+w3c web3 win32 win64 x11 x509 x64 x86
 """
 
 # Abbreviations that look like noise and are not.
 ABBREVIATIONS = """
 bzip cgi csrf dhcp dkim dmarc fqdn gdpr graphql grpc gzip hmac https jdbc jpeg jpg jsonl jsonp jsonrpc jwk jwks kyc
 ldap lzma mqtt mssql mtls mysql ndjson nginx oauth odbc oidc openapi passwd pgsql pkcs psql rsvp saml smtp snmp sqlite
-ssml tcp tls udp ulid urljoin uuid vpn webhook webhooks whatsapp wifi workflow wsdl xhtml xhr xls xlsx
-xmlns xmlrpc xsrf yaml youtube yyyy zlib
+ssml tcp tls udp ulid urljoin uuid vpn webhook webhooks whatsapp wifi workflow wsdl xhr xhtml xls xlsx xmlns xmlrpc
+xsrf yaml youtube yyyy zlib
 """
 
 # How unlikely one letter is after another in English and in the names programs use: 0 usual, 3 hardly ever.  Counted
