@@ -74,7 +74,7 @@ def test_a_gzipped_capture(pcapng: bool, tmp_path: Path) -> None:
     with open_capture(path) as reader:
         end, counts, _ = summary_of(reader)
         assert (end, 1000 < counts["tcp"] < 3000) == ("cut", True)
-        assert reader.error.startswith(f"{path} ends early: what came before byte ")
+        assert reader.error.startswith("ends early: what came before byte ")
 
 
 def test_a_gzipped_capture_cut_between_packets_is_cut_all_the_same() -> None:

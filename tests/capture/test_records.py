@@ -203,36 +203,36 @@ def packet_of(interface: int, there: int) -> bytes:
 
 
 NONSENSE = {
-    "is empty": b"",
-    "is not a pcap or pcapng file": b"GET / HTTP/1.1\r\n\r\n",
-    "is of version 9, which is not known": struct.pack("<IHHiIII", write.PCAP_MAGIC_MICRO, 9, 4, 0, 0, 0, 1),
-    "is of version 2, which is not known": write.block(
+    "empty": b"",
+    "not a pcap or pcapng file": b"GET / HTTP/1.1\r\n\r\n",
+    "of version 9, which is not known": struct.pack("<IHHiIII", write.PCAP_MAGIC_MICRO, 9, 4, 0, 0, 0, 1),
+    "of version 2, which is not known": write.block(
         write.BLOCK_SECTION, struct.pack("<IHHq", write.BYTE_ORDER_MAGIC, 2, 0, -1)
     ),
-    "is damaged at byte 24: a packet of 262145 bytes": write.pcap_header() + struct.pack("<IIII", 0, 0, 262145, 0),
-    "is damaged at byte 28: a block of 11 bytes": write.pcapng_section() + struct.pack("<II", 6, 11),
-    "is damaged at byte 28: a block of 17 bytes": write.pcapng_section() + struct.pack("<II", 6, 17),
-    "is damaged at byte 28: a block of 600000 bytes": write.pcapng_section() + struct.pack("<II", 6, 600_000),
-    "is damaged at byte 28: a block of 4294967292 bytes": write.pcapng_section() + struct.pack("<II", 99, 2**32 - 4),
-    "is damaged at byte 28: a block whose two lengths differ": write.pcapng_section()
+    "damaged at byte 24: a packet of 262145 bytes": write.pcap_header() + struct.pack("<IIII", 0, 0, 262145, 0),
+    "damaged at byte 28: a block of 11 bytes": write.pcapng_section() + struct.pack("<II", 6, 11),
+    "damaged at byte 28: a block of 17 bytes": write.pcapng_section() + struct.pack("<II", 6, 17),
+    "damaged at byte 28: a block of 600000 bytes": write.pcapng_section() + struct.pack("<II", 6, 600_000),
+    "damaged at byte 28: a block of 4294967292 bytes": write.pcapng_section() + struct.pack("<II", 99, 2**32 - 4),
+    "damaged at byte 28: a block whose two lengths differ": write.pcapng_section()
     + struct.pack("<IIHHII", 1, 20, 1, 0, 0, 24),
-    "is damaged at byte 28: a block with only 4 bytes in it": write.pcapng_section() + write.block(1, bytes(4)),
-    "is damaged at byte 60: a block with only 16 bytes in it": section() + write.block(6, bytes(16)),
-    "is damaged at byte 60: a block with only 8 bytes in it": section() + write.block(5, bytes(8)),
-    "is damaged at byte 60: a block with only 0 bytes in it": section() + write.block(3, b""),
-    "is damaged at byte 60: interface 1 was not described before": section() + packet_of(1, 4),
-    "is damaged at byte 60: interface 7 was not described before": section() + write.pcapng_drops(1, interface=7),
-    "is damaged at byte 28: interface 0 was not described before": write.pcapng_section() + packet_of(0, 4),
-    "is damaged at byte 60: a packet of 5 bytes": section() + packet_of(0, 5),
-    "is damaged at byte 60: a packet of 4294967295 bytes": section() + packet_of(0, 2**32 - 1),
-    "is damaged at byte 0: a section without a byte order": write.block(write.BLOCK_SECTION, bytes(16)),
-    "has more than 1024 interfaces in a section": section() + write.pcapng_interface() * 1024,
+    "damaged at byte 28: a block with only 4 bytes in it": write.pcapng_section() + write.block(1, bytes(4)),
+    "damaged at byte 60: a block with only 16 bytes in it": section() + write.block(6, bytes(16)),
+    "damaged at byte 60: a block with only 8 bytes in it": section() + write.block(5, bytes(8)),
+    "damaged at byte 60: a block with only 0 bytes in it": section() + write.block(3, b""),
+    "damaged at byte 60: interface 1 was not described before": section() + packet_of(1, 4),
+    "damaged at byte 60: interface 7 was not described before": section() + write.pcapng_drops(1, interface=7),
+    "damaged at byte 28: interface 0 was not described before": write.pcapng_section() + packet_of(0, 4),
+    "damaged at byte 60: a packet of 5 bytes": section() + packet_of(0, 5),
+    "damaged at byte 60: a packet of 4294967295 bytes": section() + packet_of(0, 2**32 - 1),
+    "damaged at byte 0: a section without a byte order": write.block(write.BLOCK_SECTION, bytes(16)),
+    "more than 1024 interfaces in a section": section() + write.pcapng_interface() * 1024,
 }
 
 
 @pytest.mark.parametrize("sentence", NONSENSE)
 def test_nonsense_is_told_in_one_line(sentence: str) -> None:
-    assert read(NONSENSE[sentence]) == ([], "bad", f"the capture {sentence}")
+    assert read(NONSENSE[sentence]) == ([], "bad", sentence)
 
 
 def test_what_came_before_nonsense_was_read_and_the_answer_stays() -> None:

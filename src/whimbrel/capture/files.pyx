@@ -24,16 +24,16 @@ cdef enum:
 
 # What is wrong with a file, by RecordsError.
 ERRORS = {
-    RECORDS_EMPTY: "is empty",
-    RECORDS_NOT_A_CAPTURE: "is not a pcap or pcapng file",
-    RECORDS_VERSION: "is of version {number}, which is not known",
-    RECORDS_PACKET_LENGTH: "is damaged at byte {at}: a packet of {number} bytes",
-    RECORDS_BLOCK_LENGTH: "is damaged at byte {at}: a block of {number} bytes",
-    RECORDS_BLOCK_ENDS: "is damaged at byte {at}: a block whose two lengths differ",
-    RECORDS_BLOCK_SHORT: "is damaged at byte {at}: a block with only {number} bytes in it",
-    RECORDS_INTERFACE: "is damaged at byte {at}: interface {number} was not described before",
-    RECORDS_INTERFACES: "has more than {number} interfaces in a section",
-    RECORDS_BYTE_ORDER: "is damaged at byte {at}: a section without a byte order",
+    RECORDS_EMPTY: "empty",
+    RECORDS_NOT_A_CAPTURE: "not a pcap or pcapng file",
+    RECORDS_VERSION: "of version {number}, which is not known",
+    RECORDS_PACKET_LENGTH: "damaged at byte {at}: a packet of {number} bytes",
+    RECORDS_BLOCK_LENGTH: "damaged at byte {at}: a block of {number} bytes",
+    RECORDS_BLOCK_ENDS: "damaged at byte {at}: a block whose two lengths differ",
+    RECORDS_BLOCK_SHORT: "damaged at byte {at}: a block with only {number} bytes in it",
+    RECORDS_INTERFACE: "damaged at byte {at}: interface {number} was not described before",
+    RECORDS_INTERFACES: "more than {number} interfaces in a section",
+    RECORDS_BYTE_ORDER: "damaged at byte {at}: a section without a byte order",
 }
 
 
@@ -133,12 +133,11 @@ cdef class PacketReader:
 
     @property
     def error(self):
-        """One line about what is wrong with the file, or "" if nothing is."""
+        """One line about what is wrong with the file, to stand behind its name and a colon; "" if nothing is."""
         if self.records.error:
-            what = ERRORS[self.records.error].format(number=self.records.number, at=self.records.passed)
-            return f"{self.name} {what}"
+            return ERRORS[self.records.error].format(number=self.records.number, at=self.records.passed)
         if self.records.over == READ_CUT:
-            return f"{self.name} ends early: what came before byte {self.records.passed} of it was read"
+            return f"ends early: what came before byte {self.records.passed} was read"
         return ""
 
 
