@@ -167,7 +167,8 @@ class Brotli:
             data = b""
             if out:
                 yield out
-            if self.stream.can_accept_more_data():
+            # A full step means that more may be waiting, even where the stream says that it wants input.
+            if len(out) < STEP_BYTES and self.stream.can_accept_more_data():
                 return
 
 
