@@ -52,7 +52,7 @@ cdef void face_close(Face* f) noexcept nogil
 cdef bint face_ready(Face* f) noexcept nogil        # is there a head?
 cdef bint face_take(Face* f, Packet* p) noexcept nogil      # the head; False: it is one to pass over
 cdef void face_hand_back(Face* f) noexcept nogil    # the block is the kernel's again
-cdef bint face_filling(Face* f) noexcept nogil      # more than half of the blocks wait for us
+cdef bint face_filling(Face* f) noexcept nogil      # a quarter of the blocks wait for us
 cdef void face_count(Face* f) noexcept nogil        # fetches the kernel's counts, which begin anew there
 cdef void face_trouble(Face* f) noexcept nogil      # after EPOLLERR: the interface went down or away
 cdef void face_look(Face* f) noexcept nogil         # is it up again, is there another of its name?

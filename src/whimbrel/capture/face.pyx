@@ -261,7 +261,8 @@ cdef void face_hand_back(Face* f) noexcept nogil:
 
 
 cdef bint face_filling(Face* f) noexcept nogil:
-    return ours(f, (f.at + f.blocks // 2) % f.blocks)
+    cdef uint32_t many = f.blocks // 4 if f.blocks >= 8 else 2
+    return ours(f, (f.at + many - 1) % f.blocks)
 
 
 cdef inline uint16_t tag_type(const tpacket3_hdr* h) noexcept nogil:

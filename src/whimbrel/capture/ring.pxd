@@ -19,7 +19,7 @@ cdef enum:
     RING_FACES_MAX = 64             # interfaces: who wants more takes `any`, one ring for all
     RING_LOOK_NS = 1000000000       # between two looks after interfaces that went down or away
     RING_HOLD_MS = 40               # twice RING_BLOCK_MS: the kernel's timer may count in ticks of 10 ms
-    RING_STEP_MS = 4                # between two looks at packets that wait; 250 wake-ups a second at most
+    RING_STEP_MS = 10               # between two looks at packets that wait, unless a block comes
     RING_REFUSED_MAX = 16384        # packets in a row that our own filter refuses: say False, so that time goes on
 
 cdef class Ring:
@@ -33,8 +33,8 @@ cdef class Ring:
     cdef list checks                # filters that the kernel cannot run for us, kept for the faces
     cdef readonly size_t memory_bytes   # of all rings: what is taken of ring_bytes
 
-    cdef bint next(self, Packet* p) noexcept nogil          # False: nothing now; borrowed until the next call
-    cdef int wait(self, int timeout_ms) noexcept nogil      # how many have something; 0 after the timeout or a signal
+    cdef bint next(self, Packet* p) noexcept nogil          # False: nothing now; borrowed until next or wait
+    cdef int wait(self, int timeout_ms) noexcept nogil      # 1: look again; 0 after the timeout or a signal
     cdef void totals(self, uint64_t* packets, uint64_t* drops) noexcept nogil
 
     cdef int check(self, Face* f, Filter program) except -1

@@ -7,7 +7,7 @@ from libc.errno cimport EACCES, EPERM, errno
 from libc.stdint cimport INT64_MAX, uint8_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport strncpy
-from posix.unistd cimport close, usleep
+from posix.unistd cimport close
 
 from whimbrel.base.clock cimport coarse_ns, wall_ms
 from whimbrel.capture.bpf cimport Filter
@@ -28,6 +28,7 @@ cdef extern from "<sys/epoll.h>" nogil:
     enum: EPOLLIN
     enum: EPOLLERR
     enum: EPOLLHUP
+    unsigned int EPOLLET
     union epoll_data_t:
         uint32_t u32
     struct epoll_event:
@@ -121,7 +122,7 @@ cdef class Ring:
         if failed != NULL:
             raise trouble(interface.name, failed.decode(), errno)
         self.memory_bytes += f.map_bytes
-        event.events = EPOLLIN
+        event.events = <uint32_t> EPOLLIN | EPOLLET
         event.data.u32 = <uint32_t> (self.count - 1)
         if epoll_ctl(self.epoll_fd, EPOLL_CTL_ADD, f.fd, &event):
             raise trouble(interface.name, "wait for packets", errno)
@@ -170,17 +171,22 @@ cdef class Ring:
         return False
 
     cdef int wait(self, int timeout_ms) noexcept nogil:
+        """Whether there may be something now.  The kernel tells every block it hands over, once, and may tell it a
+        moment before we can see it, so we look before and after."""
         cdef epoll_event events[RING_FACES_MAX]
-        cdef int i
-        cdef int n = epoll_wait(self.epoll_fd, events, RING_FACES_MAX, 0 if self.holding else timeout_ms)
+        cdef int i, n
+        self.current = self.choose()
+        if self.current != NULL:
+            return 1
+        if self.holding and (timeout_ms < 0 or timeout_ms > RING_STEP_MS):
+            timeout_ms = RING_STEP_MS
+        n = epoll_wait(self.epoll_fd, events, RING_FACES_MAX, timeout_ms)
         for i in range(n):
             if events[i].events & (EPOLLERR | EPOLLHUP):
                 face_trouble(&self.faces[events[i].data.u32])
         self.look()
-        if self.holding:        # epoll would say at once what we know: not to be asked
-            usleep(1000 * (RING_STEP_MS if timeout_ms < 0 or timeout_ms > RING_STEP_MS else timeout_ms))
-            return 1
-        return n if n > 0 else 0
+        self.current = self.choose()
+        return n > 0 or self.holding or self.current != NULL
 
     cdef void look(self) noexcept nogil:
         """Look, once a second, after interfaces that went down or away."""
