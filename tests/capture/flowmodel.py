@@ -67,7 +67,7 @@ def told(recorder: FlowRecorder, flow: int = 1) -> list[tuple[int, str, object]]
         if number != flow:
             continue
         if kind == "data" and found and found[-1][:2] == (side, "data"):
-            found[-1] = (side, "data", found[-1][2] + value)  # type: ignore[operator]
+            found[-1] = (side, "data", found[-1][2] + value)
         else:
             found.append((side, kind, value))
     return found

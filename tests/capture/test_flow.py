@@ -56,7 +56,10 @@ CASES = {
         [row for row in [*HANDSHAKE, REQUEST, REPLY, *GOODBYE] for _ in range(2)],
         WHOLE,
     ),
-    "late copies after the end": ([*HANDSHAKE, REQUEST, REPLY, *GOODBYE, REQUEST, REPLY, *GOODBYE, HANDSHAKE[0]], WHOLE),
+    "late copies after the end": (
+        [*HANDSHAKE, REQUEST, REPLY, *GOODBYE, REQUEST, REPLY, *GOODBYE, HANDSHAKE[0]],
+        WHOLE,
+    ),
     "keep-alives": (
         [*HANDSHAKE, REQUEST, (0, 102, 500, b"?"), (0, 102, 500, b""), REPLY, (1, 501, 103, b"?"), *GOODBYE],
         WHOLE,

@@ -2,11 +2,11 @@
 
 import random
 
-from tests.capture.flowmodel import ENDS, MS, Sent, bytes_of, conversation, play, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whimbrel.capture.testing_flow import RST, FlowRecorder
+from tests.capture.flowmodel import ENDS, Sent, bytes_of, conversation, play, told
+from whimbrel.capture.testing_flow import FlowRecorder
 
 PACKETS_APART = 16
 turns_strategy = st.lists(st.tuples(st.integers(0, 1), st.binary(min_size=1, max_size=60)), min_size=1, max_size=12)
@@ -16,7 +16,7 @@ starts = st.one_of(st.integers(0, 0xFFFFFFFF), st.integers(0xFFFFFF80, 0xFFFFFFF
 
 def joined(turns):
     """Turns as `told` would show them."""
-    found = []
+    found: list[tuple[int, str, bytes]] = []
     for side, data in turns:
         if found and found[-1][0] == side:
             found[-1] = (side, "data", found[-1][2] + data)

@@ -30,14 +30,15 @@ cdef struct Arena:
     uint64_t refused                # allocations that found no room
     ArenaNode* free[15]             # by order
 
-cdef bint arena_init(Arena* a, size_t size_bytes) noexcept nogil        # rounded down to 1 MiB, at least one; False: no mapping
+# Rounded down to whole MiB, at least one; False: no mapping.
+cdef bint arena_init(Arena* a, size_t size_bytes) noexcept nogil
 cdef void arena_close(Arena* a) noexcept nogil                          # unmaps everything at once
 cdef void* arena_alloc(Arena* a, size_t size) noexcept nogil            # NULL: no room, or more than 1 MiB; not zeroed
 cdef void* arena_alloc_zero(Arena* a, size_t size) noexcept nogil
 cdef void arena_free(Arena* a, void* p) noexcept nogil                  # NULL is fine
 cdef size_t arena_block_bytes(const Arena* a, const void* p) noexcept nogil     # how much p's block holds
+# A block of at least `size` with the first `used` bytes of p (which may be NULL) and p freed; NULL: p is as it was.
 cdef void* arena_grow(Arena* a, void* p, size_t used, size_t size) noexcept nogil
-    # a block of at least `size` with the first `used` bytes of p (p may be NULL) and p freed; NULL: p is as it was
 
 cdef inline double arena_pressure(const Arena* a) noexcept nogil:
     """Share of the arena that is handed out, 0 to 1."""

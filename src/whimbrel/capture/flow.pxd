@@ -35,17 +35,19 @@ cdef enum FlowEnd:
 
 cdef struct Flow:                   # the part that consumers see; the table's own fields are behind it
     void* user                      # the consumer's own
-    Endpoint ends[2]                # ends[0] is the client as far as known: who sent the SYN, else the first packet's source
+    Endpoint ends[2]                # ends[0] is the client as known: who sent the SYN, else the first packet's source
     uint32_t network
     bint syn_seen                   # the beginning was captured: the first bytes delivered are the first bytes sent
     uint32_t marks                  # the table's own
     uint64_t id                     # counts up from 1
 
 # What a consumer is told.  `side` 0: sent by ends[0].  Bytes are borrowed until the call returns.
-ctypedef void (*FlowData)(void* context, Flow* f, int side, const uint8_t* data, size_t n, int64_t time_ns) noexcept nogil
-ctypedef void (*FlowGap)(void* context, Flow* f, int side, uint64_t n, int64_t time_ns) noexcept nogil     # n bytes will never come
-ctypedef void (*FlowHalf)(void* context, Flow* f, int side, int64_t time_ns) noexcept nogil                # side sent its FIN, all delivered
-ctypedef void (*FlowOver)(void* context, Flow* f, FlowEnd why, int64_t time_ns) noexcept nogil             # f.user is to be freed
+# Data; n bytes that will never come; the side's FIN, all before it delivered; the end: f.user is to be freed.
+ctypedef void (*FlowData)(
+    void* context, Flow* f, int side, const uint8_t* data, size_t n, int64_t time_ns) noexcept nogil
+ctypedef void (*FlowGap)(void* context, Flow* f, int side, uint64_t n, int64_t time_ns) noexcept nogil
+ctypedef void (*FlowHalf)(void* context, Flow* f, int side, int64_t time_ns) noexcept nogil
+ctypedef void (*FlowOver)(void* context, Flow* f, FlowEnd why, int64_t time_ns) noexcept nogil
 
 cdef struct FlowSink:
     void* context
@@ -79,6 +81,6 @@ cdef struct FlowTable:
 
 cdef bint flow_table_init(FlowTable* t, Arena* arena, const FlowSink* sink, uint32_t flows_max) noexcept nogil
 cdef void flow_segment(FlowTable* t, const Segment* s) noexcept nogil
-cdef void flow_tick(FlowTable* t, int64_t now_ns) noexcept nogil       # idle flows, windows that ran out; bounded work a call
-cdef void flow_table_close(FlowTable* t) noexcept nogil                # delivers what waits, FLOW_STOPPED to every flow
-cdef void flow_abandon(FlowTable* t, Flow* f) noexcept nogil           # the consumer wants no more of it: counted on, not delivered
+cdef void flow_tick(FlowTable* t, int64_t now_ns) noexcept nogil        # idle flows, windows that ran out; bounded work
+cdef void flow_table_close(FlowTable* t) noexcept nogil                 # delivers what waits, FLOW_STOPPED to all
+cdef void flow_abandon(FlowTable* t, Flow* f) noexcept nogil            # the consumer wants no more of it but its end

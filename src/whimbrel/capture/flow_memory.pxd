@@ -37,8 +37,8 @@ cdef struct Memory:
 cdef bint memory_init(Memory* m, Arena* arena, uint32_t flows_max) noexcept nogil
 cdef void memory_close(Memory* m, Arena* arena) noexcept nogil
 cdef Trace* memory_find(Memory* m, uint64_t hash) noexcept nogil
+# The trace of this hash, emptied, or a new one; pushed_out: a handshake's trace made room for it.
 cdef Trace* memory_make(Memory* m, uint64_t hash, int64_t time_ns, bint* pushed_out) noexcept nogil
-    # the trace of this hash, emptied, or a new one; pushed_out: a handshake's trace made room for it
 cdef void memory_forget(Trace* trace) noexcept nogil                    # NULL is fine
+# Whether a segment that `end` sent belongs to the flow that is over.
 cdef bint memory_late(const Trace* trace, int end, uint32_t seq, int64_t time_ns) noexcept nogil
-    # whether a segment that `end` sent belongs to the flow that is over

@@ -11,11 +11,11 @@ cdef enum Order:
     ORDER_RST                       # an RST was
     ORDER_STRANGE                   # FLOW_STRANGE implausible segments in a row: this flow is another by now
 
+# `seq` is that of the first byte of data: a SYN's own has been stepped over.
 cdef Order order_segment(FlowTable* t, Record* r, int side, const Segment* s, uint32_t seq) noexcept nogil
-    # `seq` is that of the first byte of data, a SYN's has been stepped over
+# The side starts there, as a SYN said; False: not with what is waiting already.
 cdef bint order_begin(FlowTable* t, Record* r, int side, uint32_t seq) noexcept nogil
-    # the side starts there, as a SYN said; False: not with what is waiting already
-cdef void order_swap(Record* r) noexcept nogil                          # of a flow that has not begun: its client is the other end
-cdef Order order_late(FlowTable* t, Record* r, int64_t now_ns) noexcept nogil      # windows that ran out
-cdef Order order_flush(FlowTable* t, Record* r, int64_t now_ns) noexcept nogil     # everything that waits, with its gaps
-cdef void order_drop(FlowTable* t, Record* r) noexcept nogil            # what waits is forgotten
+cdef void order_swap(Record* r) noexcept nogil              # of a flow that has not begun: its client is the other end
+cdef Order order_late(FlowTable* t, Record* r, int64_t now_ns) noexcept nogil       # windows that ran out
+cdef Order order_flush(FlowTable* t, Record* r, int64_t now_ns) noexcept nogil      # what waits, with its gaps
+cdef void order_drop(FlowTable* t, Record* r) noexcept nogil                        # what waits is forgotten

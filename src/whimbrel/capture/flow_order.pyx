@@ -19,7 +19,7 @@ from whimbrel.capture.decode cimport Endpoint, Segment, TCP_ACK, TCP_FIN, TCP_RS
 from whimbrel.capture.flow cimport FLOW_WAIT_BYTES, FLOW_WINDOW_NS, FLOW_WINDOW_PACKETS, FlowTable
 from whimbrel.capture.flow_state cimport (
     FLOW_MUCH_BYTES, FLOW_PATIENCE_NS, FLOW_PLAUSIBLE, FLOW_START_SPAN, FLOW_STRANGE, Item, MARK_ABANDONED, Piece,
-    Record, SIDE_ACKED, SIDE_BEGUN, SIDE_CLOSED, SIDE_SEEN, Side, ahead)
+    Record, SIDE_ACKED, SIDE_BEGUN, SIDE_CLOSED, SIDE_SEEN, Side, Wait, ahead)
 from whimbrel.capture.flow_wait cimport (
     piece_cut, piece_end, wait_close, wait_heard, wait_insert, wait_release, wait_take, wait_to_end)
 
@@ -87,9 +87,11 @@ cdef Order piece_comes(FlowTable* t, Record* r, Piece* p) noexcept nogil:
         elif not trim(p, mine.next):
             t.counts.duplicates += 1
             return ORDER_ON
-    if mine.flags & SIDE_CLOSED and not p.flags & TCP_RST:
-        t.counts.duplicates += 1    # nothing comes after a FIN
-        return ORDER_ON
+    if mine.flags & SIDE_CLOSED:
+        if not p.flags & TCP_RST:
+            t.counts.implausible += 1
+            return ORDER_ON
+        p.seq = mine.next
     if at_turn(r, p) and not meets_head(r, p):
         return deliver(t, r, p)
     if wait_insert(t, r, p):
@@ -145,12 +147,14 @@ cdef Order press(FlowTable* t, Record* r, Piece* p) noexcept nogil:
         return order
     if not mine.flags & SIDE_BEGUN:
         begin(mine, p.seq)
+    if mine.flags & SIDE_CLOSED and not p.flags & TCP_RST:
+        return ORDER_ON
     if p.seq != mine.next:
         if ahead(p.seq, mine.next) > 0:
             lose(t, r, p.side, p.seq - mine.next, p.time_ns)
         elif not trim(p, mine.next):
             return ORDER_ON
-    return ORDER_ON if mine.flags & SIDE_CLOSED else deliver(t, r, p)
+    return deliver(t, r, p)
 
 
 # ---- whose turn it is -------------------------------------------------------------------------------------
@@ -216,6 +220,8 @@ cdef Order deliver(FlowTable* t, Record* r, Piece* p) noexcept nogil:
     """p, at its turn; what it awaits nevertheless is lost."""
     cdef Side* mine = &r.sides[p.side]
     cdef uint32_t missing = awaits(r, p)
+    if mine.flags & SIDE_CLOSED and not p.flags & TCP_RST:
+        return ORDER_ON             # behind an RST that waited behind a FIN
     if missing:
         lose(t, r, 1 - p.side, missing, p.time_ns)
     if p.len:
@@ -233,7 +239,7 @@ cdef Order deliver(FlowTable* t, Record* r, Piece* p) noexcept nogil:
 
 cdef void lose(FlowTable* t, Record* r, int side, uint32_t n, int64_t time_ns) noexcept nogil:
     r.sides[side].next += n
-    if r.flow.marks & MARK_ABANDONED:
+    if (r.flow.marks & MARK_ABANDONED) or r.sides[side].flags & SIDE_CLOSED:
         return
     t.counts.gaps += 1
     t.counts.gap_bytes += n
@@ -243,9 +249,22 @@ cdef void lose(FlowTable* t, Record* r, int side, uint32_t n, int64_t time_ns) n
 cdef Order close_side(FlowTable* t, Record* r, int side, int64_t time_ns) noexcept nogil:
     r.sides[side].next += 1
     r.sides[side].flags |= SIDE_CLOSED
+    drop_behind_end(t, r, side)
     if t.sink.half != NULL and not r.flow.marks & MARK_ABANDONED:
         t.sink.half(t.sink.context, &r.flow, side, time_ns)
     return ORDER_FIN if r.sides[0].flags & r.sides[1].flags & SIDE_CLOSED else ORDER_ON
+
+
+cdef void drop_behind_end(FlowTable* t, Record* r, int side) noexcept nogil:
+    """Nothing comes after a FIN but an RST."""
+    cdef Wait* w = r.wait
+    if w == NULL:
+        return
+    while w.head[side] != NULL and not w.head[side].piece.flags & TCP_RST:
+        t.counts.implausible += 1
+        wait_release(t, wait_take(t, r, side))
+    if w.head[side] != NULL:
+        w.head[side].piece.seq = r.sides[side].next
 
 
 # ---- what does not come -----------------------------------------------------------------------------------

@@ -6,19 +6,18 @@ A segment's life:
     SYN, SYN-ACK    remembered in a table of fixed size, no flow yet; if a flow is there, perhaps of its successor
     data, or the    a flow, its starts as remembered; without memory of a handshake its start is found by waiting
     handshake's ACK
-
-Chains hang on an array of heads by a keyed hash of both ends; records also form one list by their last packet, whose
-head is the idlest.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memset
+from libc.string cimport memset
 from whimbrel.base.arena cimport Arena, arena_alloc_zero, arena_free
 from whimbrel.base.hash cimport hash_bytes
-from whimbrel.capture.decode cimport Endpoint, Segment, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN
+from whimbrel.capture.decode cimport Segment, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN
 from whimbrel.capture.flow cimport (
     FLOW_EVICTED, FLOW_FIN, FLOW_IDLE, FLOW_IDLE_NS, FLOW_RST, FLOW_STOPPED, FLOW_WINDOW_NS, Flow, FlowEnd, FlowSink,
     FlowTable)
+from whimbrel.capture.flow_index cimport (
+    Key, index_add, index_find, index_remove, index_renew, make_key, same_end)
 from whimbrel.capture.flow_memory cimport (
     Memory, REMEMBERED_NOTHING, REMEMBERED_OVER, REMEMBERED_SYN, Trace, memory_close, memory_find, memory_forget,
     memory_init, memory_late, memory_make)
@@ -26,8 +25,8 @@ from whimbrel.capture.flow_order cimport (
     ORDER_FIN, ORDER_ON, ORDER_RST, ORDER_STRANGE, Order, order_begin, order_drop, order_flush, order_late,
     order_segment, order_swap)
 from whimbrel.capture.flow_state cimport (
-    FLOW_START_SPAN, FLOW_WAIT_SHARE, MARK_ABANDONED, MARK_SUCCESSOR, Own, Record, SIDE_BEGUN, SIDE_CLOSED, SIDE_SEEN, Side, Wait, ahead,
-    own_of, record_at, reference)
+    FLOW_START_SPAN, FLOW_WAIT_SHARE, MARK_ABANDONED, MARK_SUCCESSOR, Own, Record, SIDE_ACKED, SIDE_BEGUN, SIDE_CLOSED,
+    SIDE_SEEN, Side, Wait, ahead, own_of, record_at, reference)
 from whimbrel.capture.flow_wait cimport wait_to_end
 
 cdef extern from *:
@@ -52,12 +51,6 @@ cdef enum:
     TICK_WAITS = 64                 # flows with something that waits, looked at in one tick
     TICK_IDLE = 64                  # idle flows ended in one tick
     EVICT_MOST = 16                 # flows that may make room for one
-
-cdef struct Key:                    # both ends, the lower first; hashed as bytes
-    Endpoint low
-    Endpoint high
-    uint32_t network
-
 
 # ---- the table --------------------------------------------------------------------------------------------
 
@@ -140,10 +133,10 @@ cdef void table_tick(FlowTable* t, int64_t now_ns) noexcept nogil:
 cdef void table_segment(FlowTable* t, const Segment* s) noexcept nogil:
     cdef Own* own = own_of(t)
     cdef Key key
-    cdef int end_of_src = make_key(s, &key)
+    cdef int end_of_src = make_key(&s.src, &s.dst, s.network, &key)
     cdef uint64_t hash = hash_bytes(<const uint8_t*> &key, sizeof(Key), own.seed)
     cdef int side = 0
-    cdef Record* r = find(t, s, <uint32_t> hash, &side)
+    cdef Record* r = index_find(t, s, <uint32_t> hash, &side)
     cdef Order order
     t.counts.segments += 1
     if r == NULL:
@@ -151,42 +144,13 @@ cdef void table_segment(FlowTable* t, const Segment* s) noexcept nogil:
         return
     r.last_ns = s.time_ns
     if own.newest != reference(t.arena, r):
-        unlist(t, r)
-        list_newest(t, r)
+        index_renew(t, r)
     if r.flow.marks | (s.flags & TCP_SYN):
         special(t, r, side, s, hash, end_of_src)
         return
     order = order_segment(t, r, side, s, s.seq)
     if order != ORDER_ON:
         conclude(t, r, order, s.time_ns)
-
-
-cdef int make_key(const Segment* s, Key* key) noexcept nogil:
-    """Answers whether the segment's source is the low end, 0, or the high one, 1."""
-    cdef int end_of_src = 1 if memcmp(&s.src, &s.dst, sizeof(Endpoint)) > 0 else 0
-    key.low = s.dst if end_of_src else s.src
-    key.high = s.src if end_of_src else s.dst
-    key.network = s.network
-    return end_of_src
-
-
-cdef inline bint same_end(const Endpoint* a, const Endpoint* b) noexcept nogil:
-    return memcmp(a, b, sizeof(Endpoint)) == 0
-
-
-cdef Record* find(FlowTable* t, const Segment* s, uint32_t hash, int* side) noexcept nogil:
-    cdef Own* own = own_of(t)
-    cdef Record* r = record_at(t.arena, own.heads[hash & own.mask])
-    while r != NULL:
-        if r.hash == hash and r.flow.network == s.network:
-            if same_end(&r.flow.ends[0], &s.src) and same_end(&r.flow.ends[1], &s.dst):
-                side[0] = 0
-                return r
-            if same_end(&r.flow.ends[1], &s.src) and same_end(&r.flow.ends[0], &s.dst):
-                side[0] = 1
-                return r
-        r = record_at(t.arena, r.chain)
-    return NULL
 
 
 cdef inline uint32_t first_byte(const Segment* s) noexcept nogil:
@@ -361,9 +325,7 @@ cdef Record* start(FlowTable* t, const Segment* s, uint64_t hash, const Trace* t
     r.flow.id = own.last_id
     r.last_ns = s.time_ns
     r.hash = <uint32_t> hash
-    r.chain = own.heads[r.hash & own.mask]
-    own.heads[r.hash & own.mask] = reference(t.arena, r)
-    list_newest(t, r)
+    index_add(t, r)
     t.live += 1
     t.counts.flows += 1
     return r
@@ -374,6 +336,9 @@ cdef void begin_side(Record* r, int side, const Trace* trace, int end_of_it) noe
         r.sides[side].start = trace.start[end_of_it]
         r.sides[side].next = trace.start[end_of_it]
         r.sides[side].flags = SIDE_BEGUN | SIDE_SEEN
+    if trace.has == 3:
+        r.sides[side].acked = trace.start[1 - end_of_it]
+        r.sides[side].flags |= SIDE_ACKED
 
 
 cdef Record* make_room(FlowTable* t, int64_t now_ns) noexcept nogil:
@@ -404,62 +369,21 @@ cdef void end(FlowTable* t, Record* r, FlowEnd why, int64_t time_ns) noexcept no
     if why == FLOW_FIN or why == FLOW_RST:
         remember_over(t, r, time_ns)
     t.sink.over(t.sink.context, &r.flow, why, time_ns)
-    unchain(t, r)
-    unlist(t, r)
+    index_remove(t, r)
     t.live -= 1
     arena_free(t.arena, r)
 
 
 cdef void remember_over(FlowTable* t, const Record* r, int64_t time_ns) noexcept nogil:
-    cdef int end_of_client = 1 if memcmp(&r.flow.ends[0], &r.flow.ends[1], sizeof(Endpoint)) > 0 else 0
     cdef Key key
-    cdef Trace* trace
+    cdef int end_of_client = make_key(&r.flow.ends[0], &r.flow.ends[1], r.flow.network, &key)
+    cdef uint64_t hash = hash_bytes(<const uint8_t*> &key, sizeof(Key), own_of(t).seed)
     cdef bint pushed_out = False
+    cdef Trace* trace = memory_make(&own_of(t).memory, hash, time_ns, &pushed_out)
     cdef int side
-    key.low = r.flow.ends[end_of_client]
-    key.high = r.flow.ends[1 - end_of_client]
-    key.network = r.flow.network
-    trace = memory_make(&own_of(t).memory, hash_bytes(<const uint8_t*> &key, sizeof(Key), own_of(t).seed), time_ns,
-                        &pushed_out)
     t.counts.half_open_dropped += pushed_out
     trace.what = REMEMBERED_OVER
     trace.client = <uint8_t> end_of_client
     for side in range(2):
         trace.start[side ^ end_of_client] = r.sides[side].start
         trace.end[side ^ end_of_client] = r.sides[side].next
-
-
-# ---- lists ------------------------------------------------------------------------------------------------
-
-
-cdef void unchain(FlowTable* t, Record* r) noexcept nogil:
-    cdef Own* own = own_of(t)
-    cdef uint32_t ref = reference(t.arena, r)
-    cdef uint32_t* link = &own.heads[r.hash & own.mask]
-    while link[0] != ref:
-        link = &record_at(t.arena, link[0]).chain
-    link[0] = r.chain
-
-
-cdef void list_newest(FlowTable* t, Record* r) noexcept nogil:
-    cdef Own* own = own_of(t)
-    cdef uint32_t ref = reference(t.arena, r)
-    r.older = own.newest
-    r.newer = 0
-    if own.newest:
-        record_at(t.arena, own.newest).newer = ref
-    else:
-        own.oldest = ref
-    own.newest = ref
-
-
-cdef void unlist(FlowTable* t, Record* r) noexcept nogil:
-    cdef Own* own = own_of(t)
-    if r.older:
-        record_at(t.arena, r.older).newer = r.newer
-    else:
-        own.oldest = r.newer
-    if r.newer:
-        record_at(t.arena, r.newer).older = r.older
-    else:
-        own.newest = r.older

@@ -9,7 +9,7 @@ An end is (address, port); an address is a number (of the last eight bytes), or 
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
-from whimbrel.base cimport clock
+from posix.time cimport CLOCK_THREAD_CPUTIME_ID, clock_gettime, timespec
 from whimbrel.base.arena cimport Arena, arena_alloc, arena_close, arena_free, arena_init
 from whimbrel.capture.decode cimport Endpoint, Segment, TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN
 from whimbrel.capture.flow cimport (
@@ -163,22 +163,55 @@ cdef void tally_over(void* c, Flow* f, FlowEnd why, int64_t time_ns) noexcept no
     (<Tally*> c).overs += 1
 
 
-def flood(kind, uint32_t n, uint32_t flows=1, size_t arena_bytes=32 << 20, uint32_t flows_max=200000):
-    """n segments of `flows` flows by turns: "syn", or "data" of 1000 bytes in order, or "byte".
+cdef int64_t cpu_ns() noexcept nogil:
+    """Of this thread: what others do on the machine does not count."""
+    cdef timespec now
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now)
+    return <int64_t> now.tv_sec * 1000000000 + now.tv_nsec
 
-    Returns (ns a segment, counts, live, used bytes before the close, used after, peak, tally).
+
+cdef void send(FlowTable* t, Segment* s, uint32_t flow, int side, uint32_t seq, int flags) noexcept nogil:
+    """From the client or the server of the flow of this number; who acknowledges acknowledges 10."""
+    cdef Endpoint* client = &s.dst if side else &s.src
+    cdef Endpoint* server = &s.src if side else &s.dst
+    memset(s.src.address, 0, 16)
+    memset(s.dst.address, 0, 16)
+    memcpy(client.address, &flow, 4)
+    client.port = 1000
+    server.address[15] = 1
+    server.port = 80
+    s.seq = seq
+    s.ack = 10
+    s.flags = <uint8_t> flags
+    flow_segment(t, s)
+
+
+cdef void shake_hands(FlowTable* t, Segment* s, uint32_t flow) noexcept nogil:
+    send(t, s, flow, 0, 9, TCP_SYN)
+    send(t, s, flow, 1, 9, TCP_SYN | TCP_ACK)
+    send(t, s, flow, 0, 10, TCP_ACK)
+
+
+def flood(kind, uint32_t n, uint32_t flows=1, size_t arena_bytes=32 << 20, uint32_t flows_max=200000):
+    """n segments of `flows` flows by turns: "syn"; "data", 1000 bytes in order, or "ack", both after handshakes;
+    "byte", one of data and nothing else.
+
+    A dict: ns_each (CPU time of the n segments alone), counts, live, used_bytes and peak_bytes before the close,
+    left_bytes after it, and the tally of what the consumer was told.
     """
     cdef Arena arena
     cdef FlowTable table
     cdef FlowSink sink
     cdef Tally tally
     cdef Segment s
-    cdef uint32_t i, j, flow, length = {"syn": 0, "data": 1000, "byte": 1}[kind]
+    cdef uint32_t i, length = {"syn": 0, "data": 1000, "ack": 0, "byte": 1}[kind]
     cdef bytes data = bytes(1000)
-    cdef bint syn = kind == "syn"
-    cdef int64_t began
-    cdef size_t used
+    cdef const uint8_t* payload = data
+    cdef int flags = TCP_SYN if kind == "syn" else TCP_ACK
+    cdef bint known = kind in ("data", "ack")
+    cdef int64_t took
     memset(&tally, 0, sizeof(Tally))
+    memset(&s, 0, sizeof(Segment))
     sink.context = &tally
     sink.data = tally_data
     sink.gap = tally_gap
@@ -188,42 +221,21 @@ def flood(kind, uint32_t n, uint32_t flows=1, size_t arena_bytes=32 << 20, uint3
         raise MemoryError("no mapping")
     if not flow_table_init(&table, &arena, &sink, flows_max):
         raise MemoryError("the table does not fit")
-    memset(&s, 0, sizeof(Segment))
-    s.data = data
-    s.dst.port = 80
-    began = clock.precise_ns()
-    for j in range(3 if not syn and flows < n else 0):      # handshakes first
-        for i in range(flows):
-            memcpy(s.src.address, &i, 4)
-            s.src.port = 1000
-            s.dst.address[15] = 1
-            s.seq = 9 if j == 0 else 10
-            s.ack = 10
-            s.flags = TCP_SYN if j == 0 else TCP_ACK | (TCP_SYN if j == 1 else 0)
-            s.seq = 9 if j < 2 else 10
-            if j == 1:
-                s.src, s.dst = s.dst, s.src
-            flow_segment(&table, &s)
-            if j == 1:
-                s.src, s.dst = s.dst, s.src
-    s.wire_len = s.len = length
-    s.flags = TCP_SYN if syn else TCP_ACK
-    began = clock.precise_ns()
     with nogil:
+        for i in range(flows if known else 0):
+            shake_hands(&table, &s, i)
+        s.data = payload
+        s.wire_len = s.len = length
+        took = cpu_ns()
         for i in range(n):
-            flow = i % flows
-            memcpy(s.src.address, &flow, 4)
-            s.src.port = 1000
-            s.dst.address[15] = 1
-            s.seq = 10 + i // flows * length
-            s.ack = 10
-            s.time_ns = i * 1000
-            flow_segment(&table, &s)
+            s.time_ns = <int64_t> i * 1000
+            send(&table, &s, i % flows, 0, 10 + i // flows * length, flags)
             if i % 256 == 0:
                 flow_tick(&table, s.time_ns)
-        began = clock.precise_ns() - began
-    used, live, counts = arena.used_bytes, table.live, dict(table.counts)
+        took = cpu_ns() - took
+    told = {"ns_each": took / n, "counts": dict(table.counts), "live": table.live}
+    told["used_bytes"] = arena.used_bytes
     flow_table_close(&table)
-    after, peak = arena.used_bytes, arena.peak_bytes
+    told.update(left_bytes=arena.used_bytes, peak_bytes=arena.peak_bytes, tally=dict(tally))
     arena_close(&arena)
-    return began / n, counts, live, used, after, peak, dict(tally)
+    return told
