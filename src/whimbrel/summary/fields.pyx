@@ -140,13 +140,24 @@ cdef inline void form_byte(FormWalk* f, uint8_t c) noexcept nogil:
         f.name_len += 1
 
 
+cdef void form_loose(FormWalk* f) noexcept nogil:
+    """A % that began no escape stands for itself."""
+    cdef uint8_t step = f.step
+    f.step = 0
+    if step:
+        form_byte(f, 37)
+    if step == 2:
+        form_byte(f, f.high)
+
+
 cdef void form_member(FormWalk* f, ShapeBuilder* b) noexcept nogil:
-    cdef size_t name = f.name_len if f.name_len < FIELD_NAME else FIELD_NAME
-    cdef size_t value = f.value_len if f.value_len < FIELD_VALUE else FIELD_VALUE
+    cdef size_t name, value
+    form_loose(f)
+    name = f.name_len if f.name_len < FIELD_NAME else FIELD_NAME
+    value = f.value_len if f.value_len < FIELD_VALUE else FIELD_VALUE
     if f.name_len or f.value_len:
         shape_named(b, slice_of(f.name, name), slice_of(f.value, value), f.value_len <= FIELD_VALUE)
     f.in_value = False
-    f.step = 0
     f.name_len = 0
     f.value_len = 0
 
@@ -166,7 +177,7 @@ cdef inline void form_plain(FormWalk* f, uint8_t c) noexcept nogil:
 
 
 cdef void form_escaped(FormWalk* f, uint8_t c) noexcept nogil:
-    """A byte behind %; what is no escape stands for itself."""
+    """A byte behind %."""
     cdef int digit = hex_value(c)
     if digit >= 0 and f.step == 1:
         f.high = c
@@ -176,10 +187,7 @@ cdef void form_escaped(FormWalk* f, uint8_t c) noexcept nogil:
         form_byte(f, <uint8_t> (hex_value(f.high) * 16 + digit))
         f.step = 0
         return
-    form_byte(f, 37)
-    if f.step == 2:
-        form_byte(f, f.high)
-    f.step = 0
+    form_loose(f)
     form_plain(f, c)
 
 
@@ -195,8 +203,8 @@ cdef void form_feed(FormWalk* f, ShapeBuilder* b, const uint8_t* p, size_t n) no
         if p[0] == 38:                      # &
             form_member(f, b)
         elif p[0] == 61 and not f.in_value:
+            form_loose(f)
             f.in_value = True
-            f.step = 0
         elif f.step:
             form_escaped(f, p[0])
         else:
