@@ -41,7 +41,7 @@ def identity(call: Call) -> tuple[Any, ...]:
     return (*(call.get(name) for name in names), tuple(sorted(call["flags"])))
 
 
-def see(capture: bytes, *, reveal: bool = True, budget: int = 4096, windows: bool = False) -> Seen:
+def see(capture: bytes, *, reveal: bool = True, budget: int = 4096) -> Seen:
     """A capture through the engine, in this process."""
     from whimbrel.agent.engine import Engine
     from whimbrel.capture.files import open_capture
@@ -50,11 +50,10 @@ def see(capture: bytes, *, reveal: bool = True, budget: int = 4096, windows: boo
     engine = Engine(arena_bytes=ARENA_BYTES, key=KEY, reveal_calls=10, reveal=reveal, on_call=seen.calls.append)
     with open_capture(io.BytesIO(capture)) as reader:
         while engine.read(reader, None, budget):
-            if windows and engine.window_due():
+            if engine.window_due():
                 seen.windows.append(engine.close_window())
     engine.finish()
-    if windows:
-        seen.windows.append(engine.close_window())
+    seen.windows.append(engine.close_window())
     seen.counts = dict(engine.counts())
     return seen
 
