@@ -24,7 +24,7 @@ from whimbrel.capture.program import SNAPLEN
 from whimbrel.capture.ring import Ring
 
 CLONE_NEWNET = 0x40000000
-RING_BYTES = 4 << 20
+RING_BYTES = 16 << 20  # 64 blocks of 20 ms: a test may be held up for a second between talking and reading
 QUIET_MS = 150  # longer than a block is held back
 
 needs_capture = pytest.mark.skipif(capture_rights() is not None, reason="CAP_NET_RAW is missing: cannot capture")

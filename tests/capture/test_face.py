@@ -8,7 +8,6 @@ import struct
 from tests.capture import packets as p
 from tests.capture.live import (
     QUIET_MS,
-    RING_BYTES,
     SIZES,
     filter_of,
     ip,
@@ -24,6 +23,7 @@ from whimbrel.capture import testing_ring
 from whimbrel.capture.ring import Ring
 
 LINK_RAW, LINK_SLL2 = 101, 276
+SMALL_BYTES = 2 << 20  # for a few packets
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 1, 0x1000
 
 pytestmark = needs_capture
@@ -66,9 +66,9 @@ def test_tags_are_put_back() -> None:
         frames.append(p.ethernet(inside, tags=tags, tag_type=0x88A8))
     with network() as net:
         with net.inside(net.b):
-            whole = Ring(["wb"], None, RING_BYTES)
-            cooked = Ring(["any"], None, RING_BYTES)
-            filtered = {text: Ring(["wb"], filter_of(text), RING_BYTES) for text in FILTERED}
+            whole = Ring(["wb"], None, SMALL_BYTES)
+            cooked = Ring(["any"], None, SMALL_BYTES)
+            filtered = {text: Ring(["wb"], filter_of(text), SMALL_BYTES) for text in FILTERED}
         send_frames(net, frames)
         seen = [frame for frame, wire, _, _ in testing_ring.read(whole, QUIET_MS) if wire == len(frame)]
         assert [frame for frame in seen if frame[:6] == frames[0][:6]] == frames

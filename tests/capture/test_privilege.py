@@ -17,7 +17,7 @@ from tests.capture.live import needs_capture
 from whimbrel.base.errors import UsageError, WhimbrelError
 from whimbrel.capture import privilege
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+PACKAGES = Path(privilege.__file__).resolve().parent.parent.parent  # the build that is under test
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
@@ -38,7 +38,7 @@ def run(script: str, *arguments: str) -> Any:
             return ""
     """
     code = textwrap.dedent(head) + textwrap.dedent(script)
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGES), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60, env=environment
     )
