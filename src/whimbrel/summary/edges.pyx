@@ -43,10 +43,9 @@ cdef uint8_t alpn_number(Slice name) noexcept nogil:
     return 255
 
 
-cdef inline size_t key_bytes() noexcept nogil:
+cdef inline size_t key_bytes(const Edge* e) noexcept nogil:
     """The fields before `calls` are the key."""
-    cdef Edge* e = NULL
-    return <size_t> &e.calls
+    return <size_t> (<const char*> &e.calls - <const char*> e)
 
 
 cdef bint edges_init(WindowData* w) noexcept nogil:
@@ -84,12 +83,12 @@ cdef Edge* edge_new(WindowData* w, const Edge* key) noexcept nogil:
 
 
 cdef Edge* edge_of(WindowData* w, const Edge* key) noexcept nogil:
-    cdef uint64_t hash = hash_bytes(<const uint8_t*> key, key_bytes(), w.seed)
+    cdef uint64_t hash = hash_bytes(<const uint8_t*> key, key_bytes(key), w.seed)
     cdef uint32_t slot = <uint32_t> hash & (SLOTS - 1)
     cdef Edge* e
     while w.edge_slots[slot]:
         e = &w.edges[w.edge_slots[slot] - 1]
-        if memcmp(e, key, key_bytes()) == 0:
+        if memcmp(e, key, key_bytes(key)) == 0:
             return e
         slot = (slot + 1) & (SLOTS - 1)
     e = edge_new(w, key)
