@@ -1,7 +1,5 @@
 """Filters by libpcap where it is, by ourselves where it is not."""
 
-import ctypes.util
-
 import pytest
 
 from tests.capture import packets as p
@@ -68,7 +66,6 @@ def test_with_libpcap_the_whole_language() -> None:
 
 def test_a_machine_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(filters, "LIBRARIES", ("libwhimbrel-nosuch.so.1",))
-    monkeypatch.setattr(ctypes.util, "find_library", lambda _: None)
     filters.libpcap.cache_clear()
     try:
         assert filters.libpcap() is None

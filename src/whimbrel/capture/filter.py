@@ -6,14 +6,13 @@ answer the same way about the same packets, which the tests hold them to.
 """
 
 import ctypes
-import ctypes.util
 import functools
 
 from whimbrel.base.errors import UsageError
 from whimbrel.capture import program as bpf
 from whimbrel.capture.subset import compile_subset
 
-LIBRARIES = ("libpcap.so.1", "libpcap.so.0.8")  # upstream's name, Debian's name
+LIBRARIES = ("libpcap.so.1", "libpcap.so.0.8", "libpcap.so")  # upstream's name, Debian's, and without a version
 ADVICE = "libpcap is not installed, which would understand the whole of pcap-filter(7) (on Debian: libpcap0.8)"
 
 TEXT_BYTES_MAX = 65536  # of a filter
@@ -30,14 +29,13 @@ class Program(ctypes.Structure):
 @functools.cache
 def libpcap() -> ctypes.CDLL | None:
     """The library with its functions declared, or None where it is not installed."""
-    for name in (*LIBRARIES, ctypes.util.find_library("pcap")):
+    for name in LIBRARIES:
         try:
-            library = ctypes.CDLL(name) if name else None
+            library = ctypes.CDLL(name)
         except OSError:
             continue
-        if library is not None:
-            declare(library)
-            return library
+        declare(library)
+        return library
     return None
 
 
