@@ -1,4 +1,4 @@
-"""Conversations: wire traces in, calls out; the same calls however the bytes are cut; complete or flagged behind gaps."""
+"""Conversations: wire traces in, calls out; the same calls however bytes are cut; complete or flagged behind gaps."""
 
 from collections import Counter
 from itertools import cycle, repeat
@@ -32,14 +32,14 @@ class TestCuts:
         assert lines_of(cut(trace.steps, repeat(1)), trace) == trace.calls
 
     def test_in_odd_pieces(self, trace: Trace) -> None:
-        for sizes in ((2, 3, 5, 7, 11), (17,), (1, 40), (100, 1, 1)):
-            assert lines_of(cut(trace.steps, cycle(sizes)), trace) == trace.calls
+        for pieces in ((2, 3, 5, 7, 11), (17,), (1, 40), (100, 1, 1)):
+            assert lines_of(cut(trace.steps, cycle(pieces)), trace) == trace.calls
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(PLAIN), st.lists(st.integers(1, 60), min_size=1, max_size=20))
-def test_how_bytes_are_cut_changes_no_call(trace: Trace, sizes: list[int]) -> None:
-    assert lines_of(cut(trace.steps, cycle(sizes)), trace) == trace.calls
+def test_how_bytes_are_cut_changes_no_call(trace: Trace, pieces: list[int]) -> None:
+    assert lines_of(cut(trace.steps, cycle(pieces)), trace) == trace.calls
 
 
 def lengths(trace: Trace) -> list[int]:

@@ -17,19 +17,26 @@ cdef enum:
 # ---- requests -----------------------------------------------------------------------------------
 
 cdef bint ask_line(Ask* a, const uint8_t* data, size_t n, size_t* used, AskStatus* status) noexcept nogil:
-    """Collects a count or length line; False: `status` says why there is none yet."""
-    cdef const uint8_t* lf = <const uint8_t*> memchr(data, 10, n)
-    cdef size_t take = n if lf == NULL else <size_t> (lf + 1 - data)
+    """Collects a count or length line; False: `status` says why there is none yet.
+
+    Like the codec, and Redis, it does not look at the byte behind CR.
+    """
+    cdef const uint8_t* cr = <const uint8_t*> memchr(data, 13, n)
+    cdef bint ended = a.line_len != 0 and a.line[a.line_len - 1] == 13
+    cdef size_t take = n
+    if ended:
+        take = 1
+    elif cr != NULL and <size_t> (cr - data) + 1 < n:
+        take = <size_t> (cr - data) + LINE_END
+        ended = True
     status[0] = AskStatus.ASK_BAD
     if a.line_len + take > ASK_LINE:
         return False
     memcpy(a.line + a.line_len, data, take)
     a.line_len += <uint8_t> take
     used[0] = take
-    if lf == NULL:
-        status[0] = AskStatus.ASK_MORE
-        return False
-    return a.line_len > 2 and a.line[a.line_len - 2] == 13
+    status[0] = AskStatus.ASK_MORE
+    return ended
 
 
 cdef void record_begin(Ask* a, Arena* arena) noexcept nogil:
@@ -70,7 +77,7 @@ cdef void record_text(Ask* a, const uint8_t* data, size_t n) noexcept nogil:
 
 cdef AskStatus ask_header(Ask* a, Arena* arena) noexcept nogil:
     cdef int64_t number = 0
-    cdef bint fine = resp_parse_i64(a.line + 1, a.line_len - 1 - LINE_END, &number)
+    cdef bint fine = a.line_len > LINE_END and resp_parse_i64(a.line + 1, a.line_len - 1 - LINE_END, &number)
     cdef uint8_t kind = a.line[0]
     a.line_len = 0
     if not a.counted:

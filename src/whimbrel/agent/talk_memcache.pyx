@@ -193,7 +193,7 @@ cdef void client_data(Conversation* c, const uint8_t* data, size_t n, int64_t no
     while n and half.state == HALF_START and c.kind == TALK_MEMCACHE:
         if half.skip:
             used = pass_block(half, data, n, &broken)
-            if half.skip == 0:
+            if half.skip == 0 and not broken:
                 block_over(c, now)
         else:
             used = request_bytes(c, data, n, now)
@@ -202,7 +202,7 @@ cdef void client_data(Conversation* c, const uint8_t* data, size_t n, int64_t no
         n -= used
         if broken:
             c.talk.counts.malformed += 1
-            half.skip = 0
+            request_lost(c, CALL_MALFORMED)
             certain_gap(c, CLIENT)
 
 
