@@ -117,15 +117,21 @@ cdef BodyTyper* body_begin(
 
 # Typing
 
-cdef void sniff(BodyTyper* t, Slice piece) noexcept nogil:
-    """The first byte that is no blank decides: { and [ are JSON, whatever a form's content type says."""
-    cdef size_t i = 0
+cdef inline bint is_blank(uint8_t c) noexcept nogil:
+    return c == 32 or c == 9 or c == 10 or c == 13
+
+
+cdef Slice sniff(BodyTyper* t, Slice piece) noexcept nogil:
+    """The first byte that is no blank decides: { and [ are JSON, whatever a form's content type says.
+
+    Returned is the piece without the blanks, which nobody misses.
+    """
     cdef uint8_t c
-    while i < piece.len and (piece.ptr[i] == 32 or 9 <= piece.ptr[i] <= 13):
-        i += 1
-    if i == piece.len:
-        return
-    c = piece.ptr[i]
+    while piece.len and is_blank(piece.ptr[0]):
+        piece = slice_of(piece.ptr + 1, piece.len - 1)
+    if piece.len == 0:
+        return piece
+    c = piece.ptr[0]
     t.sniff = False
     if c == 123 or c == 91:
         if t.kind == BODY_FORM:
@@ -133,12 +139,13 @@ cdef void sniff(BodyTyper* t, Slice piece) noexcept nogil:
         t.kind = BODY_JSON
     elif t.kind == BODY_BINARY:
         t.stopped = True
+    return piece
 
 
 cdef void type_bytes(BodyTyper* t, Slice piece) noexcept nogil:
     """Decoded bytes."""
     if t.sniff:
-        sniff(t, piece)
+        piece = sniff(t, piece)
         if t.sniff or t.stopped:
             return
     if t.kind == BODY_JSON:
