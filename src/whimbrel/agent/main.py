@@ -220,6 +220,8 @@ class Watch:
                 self.flush()
                 self.report.progress(reader, engine)
             self.report.progress_ends()
+            if reader.error and not reader.format:
+                raise UsageError(f"{name}: {reader.error}")
             if reader.error:
                 say(f"warning: {name}: {reader.error}")
             if reader.unknown_links:
@@ -238,6 +240,7 @@ class Watch:
         self.start_uploads()
         self.catch_signals()
         self.capture(engine, ring)
+        engine.drain(ring)
         engine.finish()
         self.close_window(engine)
         self.end(engine)
