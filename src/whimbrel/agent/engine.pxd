@@ -3,7 +3,6 @@
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from whimbrel.agent.conversation cimport Talk
 from whimbrel.base.arena cimport Arena
-from whimbrel.base.slice cimport Slice
 from whimbrel.capture.bpf cimport Filter
 from whimbrel.capture.decode cimport Decoder
 from whimbrel.capture.flow cimport FlowSink, FlowTable
@@ -49,13 +48,13 @@ cdef class Engine:
     cdef Talk talk
     cdef Templates* templates
     cdef uint64_t counted[7]        # by the numbers above
-    cdef int64_t seen_ns            # capture time: never goes back
+    cdef int64_t seen_ns            # capture time
+    cdef int astray                 # packets in a row whose time does not fit
     cdef int64_t window_end_ns      # 0: no packet was seen yet
     cdef dict filters               # link type -> Filter, of files; empty: everything passes
     cdef object make_filter         # link type -> program; None: everything passes
     cdef Filter filter              # of the last packet's link type
     cdef int filter_link            # -1: none yet
-    cdef uint64_t ring_packets, ring_drops      # of the ring, when last asked
     cdef object on_call
     cdef object failure             # the first exception of on_call, raised once the GIL is held again
     cdef bint reveal
@@ -68,16 +67,15 @@ cdef class Engine:
 
     cdef open_parts(self, bytes key, uint32_t reveal_calls, const FlowSink* sink)
     cdef void take(self, const Packet* p) noexcept nogil
+    cdef void see(self, int64_t time_ns) noexcept nogil
     cdef bint due(self) noexcept nogil
     cdef bint passes(self, const Packet* p) noexcept nogil
     cdef void filter_for(self, int link) noexcept
     cdef uint64_t take_slice(self, Ring ring) noexcept nogil
+    cdef void count_drops(self, Ring ring) noexcept nogil
     cdef void relieve(self) noexcept nogil
     cdef void level(self, int step, int share, int up, int counter) noexcept nogil
     cdef dict counted_since(self)
     cdef check(self)
     cdef raise_failure(self)
     cdef void report(self, const Call* call, const Node* endpoint) noexcept
-    cdef dict call_dict(self, const Call* call, const Node* endpoint)
-    cdef str name_of(self, const Node* endpoint, Slice sent)
-    cdef str host_of(self, const Node* endpoint, Slice sent)

@@ -30,6 +30,9 @@ class Engine:
     def capture(self, ring: Ring, until_ns: int) -> int:
         """Live packets until this monotonic time (ns), a signal, or a window's end; how many."""
 
+    def drain(self, ring: Ring) -> None:
+        """What the rings still hold when capturing ends; half a second of it at most."""
+
     def finish(self) -> None:
         """End of input: flows end, what is under way is handed over as far as it goes."""
 

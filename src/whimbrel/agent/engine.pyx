@@ -7,17 +7,16 @@ Everything that traffic can make it keep lives in one arena.  When that fills up
 order, and counted: bodies are no longer typed; calls are counted but not told apart; flows are sampled.  It is
 taken up again when there is room.  Whatever was lost is in counts(), by name, since the start.
 
-Time is the capture's: of a file its packets', live the wall clock's, which they carry.  It never goes back here:
-what a file's merged halves or a clock that was set disagree about is settled in favour of the later one.
+Time is the capture's: of a file its packets', live the wall clock's, which they carry.  It only goes forward; a time
+that jumps is believed when the next packets say so, too (another file, a clock that was set), not for one packet that
+is damaged.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.string cimport memset
+from libc.stdint cimport int64_t, uint32_t, uint64_t
+from whimbrel.agent.callview cimport call_as_dict
 from whimbrel.agent.conversation cimport TalkCounts, TlsSeen, talk_data, talk_gap, talk_half, talk_over
 from whimbrel.base.arena cimport arena_close, arena_init
-from whimbrel.base.buffer cimport Writer, writer_init, writer_len
 from whimbrel.base.clock cimport precise_ns, wall_ms
-from whimbrel.base.slice cimport Slice
 from whimbrel.capture.bpf cimport Filter, filter_accepts
 from whimbrel.capture.decode cimport (
     DECODED_BAD, DECODED_CUT, DECODED_OTHER, DECODED_TCP, Segment, decode, decoder_close, decoder_init)
@@ -26,16 +25,11 @@ from whimbrel.capture.flow cimport (
     Flow, FlowCounts, FlowSink, flow_segment, flow_table_close, flow_table_init, flow_tick)
 from whimbrel.capture.packet cimport Packet
 from whimbrel.capture.records cimport READ_FILL, READ_PACKET, Read
-from whimbrel.capture.ring cimport Ring
-from whimbrel.summary.call cimport CALL_HTTP, Call
+from whimbrel.capture.ring cimport RING_HOLD_MS, Ring
+from whimbrel.summary.call cimport Call
 from whimbrel.summary.readout cimport window_close, window_counts
-from whimbrel.summary.template cimport (
-    Node, template_host_of, template_put, template_put_node, templates_free, templates_new, templates_set_key)
+from whimbrel.summary.template cimport Node, templates_free, templates_new, templates_set_key
 from whimbrel.summary.window cimport WINDOW_NS, window_call, window_free, window_new, window_tls
-
-import ipaddress
-
-from whimbrel.summary.call import OUTCOMES, PROTOCOLS, flag_names
 
 COUNT_NAMES = (
     "packets", "wire_bytes", "filtered_packets", "kernel_drops",
@@ -46,9 +40,12 @@ LEVELS = ("arena_peak_bytes", "template_nodes")     # not counters: what is now
 
 cdef enum:
     FLOWS_MAX = 1 << 20             # the arena is the bound that is met first
-    PATH_BYTES = 8192               # of a template's text
     WAIT_MS = 20                    # for packets, where a ring has none
     NS_PER_MS = 1000000
+    DRAIN_NS = 500000000            # of what the rings still hold at the end
+    BACK_NS = 10000000000           # what packets may be late: merged files, several interfaces
+    AHEAD_NS = 3600000000000        # what time may pass between two packets before it is called a jump: an hour
+    ASTRAY_PACKETS = 16             # in a row that say the same
     SAMPLE_STEP_NS = 1000000000     # between two changes of the sampling rate: what it frees takes time
 
 
@@ -65,40 +62,6 @@ cdef void heard_call(void* context, const Call* call) noexcept nogil:
 cdef void heard_tls(void* context, const Flow* f, const TlsSeen* seen) noexcept nogil:
     window_tls((<Ear*> context).window, f.ends[0].address, f.ends[1].address, f.ends[1].port, seen.version,
                seen.server_name, seen.server_name_len, seen.alpn, seen.alpn_len)
-
-
-# Python's view of a call
-
-cdef str address_text(const uint8_t* address, int port):
-    """10.0.0.1:80 or [2001:db8::1]:80."""
-    cdef bytes raw = address[:16]
-    if raw.startswith(b"\0\0\0\0\0\0\0\0\0\0\xff\xff"):
-        return f"{raw[12]}.{raw[13]}.{raw[14]}.{raw[15]}:{port}"
-    return f"[{ipaddress.ip_address(raw)}]:{port}"
-
-
-cdef str text_of(Slice s):
-    """Bytes one to one: what was sent can be seen in it."""
-    return (<const char*> s.ptr)[:s.len].decode("latin-1") if s.len else ""
-
-
-cdef str shown_text(const Node* n, bint whole):
-    """A node's template, or its own text; by the reveal rule."""
-    cdef uint8_t room[PATH_BYTES]
-    cdef Writer w
-    writer_init(&w, room, PATH_BYTES)
-    if whole:
-        template_put(n, &w, False)
-    else:
-        template_put_node(n, &w, False)
-    return (<const char*> room)[:writer_len(&w)].decode("latin-1")
-
-
-cdef object latency_ms(const Call* call):
-    """Last request byte -> last response byte; None where one of them was not seen."""
-    if call.request_last_ns == 0 or call.response_last_ns == 0:
-        return None
-    return (call.response_last_ns - call.request_last_ns) / <double> NS_PER_MS
 
 
 cdef class Engine:
@@ -163,16 +126,26 @@ cdef class Engine:
         cdef Segment segment
         self.counted[ENGINE_PACKETS] += 1
         self.counted[ENGINE_WIRE_BYTES] += p.wire_len
-        if p.time_ns > self.seen_ns:
-            self.seen_ns = p.time_ns
+        self.see(p.time_ns)
         if decode(&self.decoder, p, &segment) == DECODED_TCP:
             flow_segment(&self.flows, &segment)
 
+    cdef void see(self, int64_t time_ns) noexcept nogil:
+        if self.seen_ns - BACK_NS <= time_ns <= self.seen_ns + AHEAD_NS:
+            self.seen_ns = max(self.seen_ns, time_ns)
+            self.astray = 0
+            return
+        self.astray += 1
+        if self.seen_ns == 0 or self.astray == ASTRAY_PACKETS:
+            self.seen_ns = time_ns
+            self.astray = 0
+
     cdef bint due(self) noexcept nogil:
-        """The first packet opens a window, at a whole ten seconds."""
+        """The first packet opens a window, at a whole ten seconds; time that jumped back ends one, too."""
         if self.window_end_ns == 0 and self.seen_ns:
             self.window_end_ns = self.seen_ns - self.seen_ns % WINDOW_NS + WINDOW_NS
-        return self.window_end_ns != 0 and self.seen_ns >= self.window_end_ns
+        return self.window_end_ns != 0 and (
+            self.seen_ns >= self.window_end_ns or self.seen_ns < self.window_end_ns - WINDOW_NS - BACK_NS)
 
     cdef bint passes(self, const Packet* p) noexcept nogil:
         """A file's filter; the kernel has applied a ring's."""
@@ -233,15 +206,28 @@ cdef class Engine:
             while self.failure is None and precise_ns() < until_ns:
                 now = self.take_slice(ring)
                 taken += now
-                if wall_ms() * NS_PER_MS > self.seen_ns:
-                    self.seen_ns = wall_ms() * NS_PER_MS     # time passes without packets, too
+                self.see((wall_ms() - RING_HOLD_MS) * NS_PER_MS)        # time passes without packets, too
                 self.relieve()
                 if self.due() or (now == 0 and ring.wait(WAIT_MS) < 0):
                     break
-            ring.totals(&self.ring_packets, &self.ring_drops)
-            self.counted[ENGINE_KERNEL_DROPS] = self.ring_drops
+            self.count_drops(ring)
         self.raise_failure()
         return taken
+
+    def drain(self, Ring ring):
+        """What the rings still hold when capturing ends; bounded, because more may be coming."""
+        cdef int64_t until_ns = precise_ns() + DRAIN_NS
+        with nogil:
+            while self.failure is None and precise_ns() < until_ns:
+                if self.take_slice(ring) == 0 and ring.wait(2 * RING_HOLD_MS) <= 0:
+                    break
+            self.count_drops(ring)
+        self.raise_failure()
+
+    cdef void count_drops(self, Ring ring) noexcept nogil:
+        cdef uint64_t packets, drops
+        ring.totals(&packets, &drops)
+        self.counted[ENGINE_KERNEL_DROPS] = drops
 
     cdef uint64_t take_slice(self, Ring ring) noexcept nogil:
         cdef Packet p
@@ -296,38 +282,9 @@ cdef class Engine:
         if self.failure is not None:
             return
         try:
-            self.on_call(self.call_dict(call, endpoint))
+            self.on_call(call_as_dict(call, endpoint, self.reveal))
         except Exception as error:  # raised by read, capture or finish, whose loop ends for it
             self.failure = error
-
-    cdef dict call_dict(self, const Call* call, const Node* endpoint):
-        cdef bint http = call.protocol == CALL_HTTP
-        cdef str template = shown_text(endpoint, True)
-        cdef dict made = {
-            "ts": (call.request_first_ns or call.response_first_ns) / 1e9,
-            "protocol": PROTOCOLS[call.protocol],
-            "client": address_text(call.client, call.client_port),
-            "server": address_text(call.server, call.server_port),
-            "method": self.name_of(endpoint, call.method),
-            "host": self.host_of(endpoint, call.host) if http else "",
-            "path": (text_of(call.target) if self.reveal else template) if http else "",
-            "status": call.status,
-            "request_bytes": call.request_bytes,
-            "response_bytes": call.response_bytes,
-            "latency_ms": latency_ms(call),
-            "flags": flag_names(call.flags),
-        }
-        if not http:
-            made["key"] = text_of(call.key) if self.reveal else template
-            made["outcome"] = OUTCOMES[call.outcome]
-        return made
-
-    cdef str name_of(self, const Node* endpoint, Slice sent):
-        return text_of(sent) if self.reveal else shown_text(endpoint, False)
-
-    cdef str host_of(self, const Node* endpoint, Slice sent):
-        cdef const Node* host = template_host_of(endpoint)
-        return text_of(sent) if self.reveal else shown_text(host, False) if host != NULL else ""
 
     @property
     def now_ns(self):
@@ -373,7 +330,8 @@ cdef class Engine:
             flows_redis=t.flows_redis, flows_tls=t.flows_tls, flows_http2=t.flows_http2,
             flows_opaque=t.flows_opaque, untyped_bodies=t.untyped_bodies, unpaired=t.unpaired, resyncs=t.resyncs,
             lost_messages=t.lost_messages, pending_dropped=t.pending_dropped, malformed=t.malformed,
-            implausible_segments=f.implausible, arena_refused=self.arena.refused, arena_peak_bytes=self.arena.peak_bytes,
+            implausible_segments=f.implausible, arena_refused=self.arena.refused,
+            arena_peak_bytes=self.arena.peak_bytes,
         )
         counted.update(window_counts(self.ear.window))
         return counted
