@@ -12,11 +12,47 @@ from tests import house
 
 ROOT = Path(__file__).resolve().parent.parent
 
-THIRD_PARTY = {"cache.py": {"msgspec": "only the codec that is asked for by this name imports it"}}
+THIRD_PARTY = {
+    "cache.py": {"msgspec": "only the codec that is asked for by this name imports it"},
+    "summary/batch.py": {"msgspec": "batches are msgpack; of the `watch` extra"},
+}
 
 # Parts that only make sense inside another, and are tested through it.
 THROUGH = {
     "__main__": "test_cli.py",
+    "agent/cache_commands": "agent/test_conversation.py",
+    "agent/callview": "agent/test_engine.py",
+    "agent/certain": "agent/test_conversation.py",
+    "agent/http_calls": "agent/test_conversation.py",
+    "agent/kept": "agent/test_conversation.py",
+    "agent/memcache_calls": "agent/test_conversation.py",
+    "agent/pending": "agent/test_conversation.py",
+    "agent/resp_*": "agent/test_conversation.py",
+    "agent/talk*": "agent/test_conversation.py",
+    "agent/testing_talk": "agent/test_conversation.py",
+    "base/testing_arena": "base/test_arena.py",
+    "capture/flow_index": "capture/test_flow_table.py",
+    "capture/testing_flow": "capture/test_flow_table.py",
+    "protocol/detect_*": "protocol/test_detect.py",
+    "protocol/http1/messages": "protocol/http1/test_codec.py",
+    "protocol/http1/testing": "protocol/http1/test_codec.py",
+    "protocol/json/testing": "protocol/json/test_walk.py",
+    "protocol/opinion": "protocol/test_detect.py",
+    "protocol/testing_detect": "protocol/test_detect.py",
+    "summary/bodies": "summary/test_body.py",
+    "summary/edges": "summary/test_window.py",
+    "summary/explained": "summary/test_window.py",
+    "summary/formats": "summary/test_format.py",
+    "summary/kinds": "summary/test_body.py",
+    "summary/known": "summary/test_template.py",
+    "summary/learn": "summary/test_window.py",
+    "summary/looks": "summary/test_format.py",
+    "summary/nodes": "summary/test_shape.py",
+    "summary/outline": "summary/test_window.py",
+    "summary/rows": "summary/test_window.py",
+    "summary/steps": "summary/test_window.py",
+    "summary/testing_*": "summary/test_shape.py",
+    "summary/trie": "summary/test_template.py",
     "bench/content": "bench/test_client.py",
     "bench/draw": "bench/test_client.py",
     "bench/link": "bench/test_client.py",
@@ -39,6 +75,7 @@ THROUGH = {
 }
 
 ELSEWHERE = {
+    "agent/test_away.py": "an agent that is killed, a hub that is away: no batch is lost",
     "server/test_resp_hardening.py": "server/execute_resp and its worker: little memory, slow readers",
     "store/test_model.py": "the whole store against a dictionary",
     "store/test_compact.py": "store/evict: what overwriting leaves behind",
