@@ -134,6 +134,19 @@ def test_a_refused_growth_leaves_the_block_as_it_was() -> None:
     assert arena.used_bytes == 0
 
 
+def test_the_block_freed_last_is_the_next_and_joins_when_room_is_short() -> None:
+    arena = ArenaForTests(MIB)
+    first = arena.alloc(100)
+    arena.free(first)
+    assert arena.alloc(100) == first
+    arena.free(first)
+    arena.free(arena.alloc(5000))
+    assert arena.used_bytes == 0
+    assert arena.alloc(MIB) == 0
+    assert arena.churn_ns(64, 4, 8) >= 0  # an arena without room: NULLs come and go
+    assert arena.used_bytes == MIB
+
+
 def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
 

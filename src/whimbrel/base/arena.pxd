@@ -29,6 +29,7 @@ cdef struct Arena:
     size_t touched_bytes            # the most used since pages were given back: about what is resident
     uint64_t refused                # allocations that found no room
     ArenaNode* free[15]             # by order
+    void* hot[15]                   # by order: the block freed last, not joined with its buddy yet
 
 # Rounded down to whole MiB, at least one; False: no mapping.
 cdef bint arena_init(Arena* a, size_t size_bytes) noexcept nogil

@@ -9,6 +9,10 @@ byte for every 64 of them, which is all that is known of a block besides the lis
 Only the byte of a block's first 64 B means anything.  A block's buddy differs from it in one bit of the address; as
 both came from one parent, the byte at the buddy's start is always that of a block of the same size or smaller.
 
+The small block freed last of each size is kept as it is and is the next to be handed out: without that, a block that
+comes and goes in an empty arena would be split from a mebibyte and joined to one each time.  Where no room is found
+these few are joined first.
+
 Resident memory falls again: when less than half of what may be resident is in use, the pages of large free blocks go
 back to the kernel, all but the first, which holds the list's links.  That this waits for half, and for TRIM_BYTES,
 is so that a block that comes and goes costs no page faults.
@@ -149,28 +153,41 @@ cdef void arena_close(Arena* a) noexcept nogil:
 
 
 cdef void* arena_alloc(Arena* a, size_t size) noexcept nogil:
-    cdef int order, have
+    cdef int order
+    cdef uint8_t* p = NULL
+    if size <= ARENA_MAX:
+        order = arena_order_of(size)
+        p = <uint8_t*> a.hot[order - ARENA_MIN_ORDER]
+        a.hot[order - ARENA_MIN_ORDER] = NULL
+        if p == NULL:
+            p = split_off(a, order)
+        if p == NULL:
+            join_hot(a)
+            p = split_off(a, order)
+    if p == NULL:
+        a.refused += 1
+        return NULL
+    a.used_bytes += <size_t> 1 << order
+    a.peak_bytes = max(a.peak_bytes, a.used_bytes)
+    a.touched_bytes = max(a.touched_bytes, a.used_bytes)
+    arena_unpoison(p, size)
+    return p
+
+
+cdef uint8_t* split_off(Arena* a, int order) noexcept nogil:
+    """A block of this order, in no list any more; NULL: there is no room."""
+    cdef int have = order
     cdef uint8_t* p
-    if size > ARENA_MAX:
-        a.refused += 1
-        return NULL
-    order = arena_order_of(size)
-    have = order
-    while have <= ARENA_MAX_ORDER and a.free[have - ARENA_MIN_ORDER] == NULL:
+    while a.free[have - ARENA_MIN_ORDER] == NULL:
         have += 1
-    if have > ARENA_MAX_ORDER:
-        a.refused += 1
-        return NULL
+        if have > ARENA_MAX_ORDER:
+            return NULL
     p = <uint8_t*> a.free[have - ARENA_MIN_ORDER]
     arena_take(&a.free[have - ARENA_MIN_ORDER], p)
     while have > order:             # the upper half goes back, the lower one is split on
         have -= 1
         list_block(a, p + (<size_t> 1 << have), have)
     a.orders[index_of(a, p)] = <uint8_t> (order - ARENA_MIN_ORDER)
-    a.used_bytes += <size_t> 1 << order
-    a.peak_bytes = max(a.peak_bytes, a.used_bytes)
-    a.touched_bytes = max(a.touched_bytes, a.used_bytes)
-    arena_unpoison(p, size)
     return p
 
 
@@ -182,19 +199,28 @@ cdef void* arena_alloc_zero(Arena* a, size_t size) noexcept nogil:
 
 
 cdef void arena_free(Arena* a, void* p) noexcept nogil:
-    cdef uint8_t* block = <uint8_t*> p
-    cdef uint8_t* buddy
-    cdef size_t at
     cdef int order
+    cdef void* colder
     if p == NULL:
         return
     arena_touch(p)
     order = order_at(a, p)
     a.used_bytes -= <size_t> 1 << order
     arena_poison(p, <size_t> 1 << order)
+    if order >= TRIM_ORDER:
+        join(a, <uint8_t*> p, order)
+        return
+    colder = a.hot[order - ARENA_MIN_ORDER]
+    a.hot[order - ARENA_MIN_ORDER] = p
+    if colder != NULL:
+        join(a, <uint8_t*> colder, order)
+
+
+cdef void join(Arena* a, uint8_t* block, int order) noexcept nogil:
+    """Lists a block, together with its buddy where that is free, and so on."""
+    cdef uint8_t* buddy
     while order < ARENA_MAX_ORDER:
-        at = <size_t> (block - a.base)
-        buddy = a.base + (at ^ (<size_t> 1 << order))
+        buddy = a.base + (<size_t> (block - a.base) ^ (<size_t> 1 << order))
         if a.orders[index_of(a, buddy)] != (FREE_FLAG | (order - ARENA_MIN_ORDER)):
             break
         arena_take(&a.free[order - ARENA_MIN_ORDER], buddy)
@@ -203,6 +229,16 @@ cdef void arena_free(Arena* a, void* p) noexcept nogil:
     list_block(a, block, order)
     if order >= TRIM_ORDER and a.touched_bytes >= 2 * a.used_bytes + TRIM_BYTES:
         trim(a)
+
+
+cdef void join_hot(Arena* a) noexcept nogil:
+    cdef int i
+    cdef uint8_t* block
+    for i in range(TRIM_ORDER - ARENA_MIN_ORDER):
+        block = <uint8_t*> a.hot[i]
+        a.hot[i] = NULL
+        if block != NULL:
+            join(a, block, i + ARENA_MIN_ORDER)
 
 
 cdef void trim(Arena* a) noexcept nogil:
