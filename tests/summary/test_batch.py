@@ -1,6 +1,7 @@
 """Batches: the same out as in, whatever hostile bytes come instead, and files that were cut off."""
 
 import io
+import math
 import re
 import zlib
 from pathlib import Path
@@ -85,6 +86,10 @@ SIZES = {"sum": 0, "min": 0, "max": 0, "steps": []}
 ROW: dict[str, Any] = {"calls": 1, "request": SIZES, "response": SIZES}
 ENDPOINT: dict[str, Any] = {"id": "e", "protocol": "http", "method": "GET", "template": "/", "rows": [ROW]}
 
+REUSE: dict[str, Any] = {
+    "server": "s", "port": 1, "protocol": "redis", "reads": 1, "cold": 1, "share": 1, "distances": [],
+}  # fmt: skip
+
 
 def nested(levels: int) -> dict[str, Any]:
     shape: dict[str, Any] = {"types": 1, "seen": 1, "calls": 1}
@@ -108,6 +113,9 @@ WRONG: dict[str, dict[str, Any]] = {
     "registers": {"endpoints": [ENDPOINT | {"rows": [ROW | {"clients": b"\0\0"}]}]},
     "a deep schema": {"endpoints": [ENDPOINT | {"body": nested(161)}]},
     "a very deep schema": {"endpoints": [ENDPOINT | {"body": nested(900)}]},
+    "not a number": {"reuse": [REUSE | {"cold": math.nan}]},
+    "a place that is no number": {"reuse": [REUSE | {"distances": [math.nan, 1.0]}]},
+    "an endless count": {"reuse": [REUSE | {"distances": [1, math.inf]}]},
     "a place between buckets": {
         "reuse": [
             {"server": "s", "port": 1, "protocol": "redis", "reads": 1, "cold": 1, "share": 1, "distances": [0.5, 1]}

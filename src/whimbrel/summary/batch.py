@@ -10,6 +10,7 @@ hub reads what strangers send it, so sizes are bounded before memory is taken, t
 while decoding, and how deep schemas are nested is checked after it.  Fields that a newer agent adds are skipped.
 """
 
+import math
 import uuid
 import zlib
 from collections.abc import Iterator, Mapping
@@ -255,10 +256,12 @@ def _check(document: BatchDoc) -> None:
             _check_buckets(row["response"]["steps"], 34)
     for sample in document["reuse"]:
         _check_buckets(sample["distances"], 320)
+        if not all(map(math.isfinite, (sample["cold"], sample["share"], *sample["distances"]))):
+            raise BatchError("numbers that are none")
 
 
 def _check_buckets(pairs: list[Any], buckets: int) -> None:
-    if len(pairs) % 2 or any(place >= buckets or place != int(place) for place in pairs[::2]):
+    if len(pairs) % 2 or not all(0 <= place < buckets and place % 1 == 0 for place in pairs[::2]):
         raise BatchError("buckets that do not exist")
 
 

@@ -5,9 +5,9 @@
 #                                    |
 #                    slots:  | 32 x uint32 | 32 x uint32 | ...        128 B a chunk, in one block that doubles
 #
-# A chunk is half an octave.  A row whose latencies lie within a factor of 4 needs four or five chunks: 512 B or 1 KiB, where the dense
-# histogram of the server needs 15 KiB.  Bucket numbers are those of base/histogram, so that whoever merges windows adds
-# them up there.  Counts have 32 bits: a window has ten seconds.
+# A chunk is half an octave.  A row whose latencies lie within a factor of 4 needs four or five chunks: 512 B or 1 KiB,
+# where the dense histogram of the server needs 15 KiB.  Bucket numbers are those of base/histogram, so that whoever
+# merges windows adds them up there.  Counts have 32 bits: a window has ten seconds.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from whimbrel.base.arena cimport Arena

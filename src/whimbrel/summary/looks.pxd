@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t
 from whimbrel.base.slice cimport Slice
 
 cdef uint8_t value_of(Slice text) noexcept nogil                # the parameter it is (template.pxd), or 0: a literal
-cdef bint is_specific(uint8_t parameter) noexcept nogil     # a format of the whole piece: nothing inside is worth a look
+cdef bint is_specific(uint8_t parameter) noexcept nogil     # a format of the whole: nothing inside is worth a look
 cdef bint is_known(uint8_t protocol, Slice word) noexcept nogil # a registered method, a command in a table of ours
 cdef bint has_digit(Slice text) noexcept nogil
 cdef bint is_version(Slice text) noexcept nogil                 # v1 to v99

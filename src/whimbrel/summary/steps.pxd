@@ -5,6 +5,7 @@ from whimbrel.base.slice cimport Slice
 from whimbrel.summary.pieces cimport Piece
 from whimbrel.summary.template cimport Node, Templates
 
+# `rest`: of a key, from this piece to its end; path False: a key.  NULL: no room
 cdef Node* step(Templates* t, Node* at, const Piece* p, Slice rest, bint path) noexcept nogil
-    # `rest`: of a key, from this piece to its end; path False: a key.  NULL: no room
+
 cdef uint8_t whole_value(Slice rest) noexcept nogil # a value with separators in it: a time, an address, a URI; or 0

@@ -13,7 +13,7 @@
 #   then it leaves as a token: `~` and 12 digits of an HMAC under the install's key, which follows it until then.
 #   k = 10 (TEMPLATE_REVEAL_CALLS): API structure is hit by every client and passes within seconds; a value has to be
 #   put at one place of one path ten times, in a word of letters that no rule takes for a value, beside fewer than 32
-#   siblings.  That is a user name in a path whose owner alone calls it (`/home/alice`, 10 times, under 32 users), or
+#   siblings.  That is a user name in a path whose owner alone calls it (`/people/alice`, 10 times, under 32 users), or
 #   somebody who sends a secret of ours ten times himself, and he knows it already.  A smaller k (2, 3) is passed by
 #   one client's retries; a larger one (100) hides rare endpoints for days and stops only what the limit on siblings
 #   stops anyway.  k is counted at a *place* and not over all traffic: a word that is structure in one place (`admin`
@@ -106,25 +106,34 @@ cdef struct Templates:              # all tries
     uint64_t refused                # calls counted at an {other} for want of nodes or memory
 
 cdef Templates* templates_new(Arena* arena, uint64_t seed, uint32_t reveal_calls) noexcept nogil   # NULL: no memory
+
+# the install's key, before the first call; without it tokens are those of the seed, for this process only
 cdef void templates_set_key(Templates* t, const uint8_t* key, size_t n) noexcept nogil
-    # the install's key, before the first call; without it tokens are those of the seed, for this process only
+
 cdef void templates_free(Templates* t) noexcept nogil
+
+# the endpoint of a call, counted as one call to it; query and fragment are cut off; never NULL
 cdef Node* template_find(Templates* t, uint8_t protocol, Slice method, Slice host, Slice target) noexcept nogil
-    # the endpoint of a call, counted as one call to it; query and fragment are cut off; never NULL
+
+# the same for cache keys, cut as pieces.pxd says
 cdef Node* template_key(Templates* t, uint8_t protocol, Slice command, Slice key) noexcept nogil
-    # the same for cache keys, cut as pieces.pxd says
+
+# a host alone (the server name of a TLS handshake), counted; a leaf too, without method
 cdef Node* template_host(Templates* t, uint8_t protocol, Slice host) noexcept nogil
-    # a host alone (the server name of a TLS handshake), counted; a leaf too, without method
+
 cdef Node* template_current(Node* n) noexcept nogil             # where a node's endpoint is now: merges move it
-cdef uint64_t template_id(Node* n) noexcept nogil               # of the endpoint: the same in every process of an install
-cdef bint template_shown(const Templates* t, const Node* n) noexcept nogil # does the rule let its own text out
+cdef uint64_t template_id(Node* n) noexcept nogil # of the endpoint: the same in every process of an install
+cdef bint template_shown(const Templates* t, const Node* n) noexcept nogil # may its own text leave
+
+# /users/{integer}/~3fa9c1d2e4b5: of an endpoint or any node; without host and method
 cdef void template_put(const Node* n, Writer* w, bint reveal_all) noexcept nogil
-    # /users/{integer}/~3fa9c1d2e4b5: of an endpoint or any node; without host and method
+
 cdef void template_put_node(const Node* n, Writer* w, bint reveal_all) noexcept nogil # its own text, token, or {name}
 cdef const Node* template_host_of(const Node* n) noexcept nogil # NULL: none
 cdef Slice node_text(const Node* n) noexcept nogil
 
 # For the window, who alone keeps nodes longer than a call:
 cdef void template_drop(Templates* t, Node* leaf) noexcept nogil # an idle endpoint, and what only it needed
+
+# frees merged endpoints, whom nobody asks for any more, and those whose `user` is NULL: nobody ever did
 cdef void templates_sweep(Templates* t) noexcept nogil
-    # frees merged endpoints, whom nobody asks for any more, and those whose `user` is NULL: nobody ever did

@@ -9,10 +9,13 @@ cdef Node* trie_child(
 cdef Node* trie_add(
     Templates* t, Node* parent, uint8_t kind, uint8_t sep, uint8_t parameter, Slice text, uint8_t flags,
 ) noexcept nogil                                                # NULL: TEMPLATE_NODES, or no memory
+
+# found or made; NULL as above.  Parameter kinds beyond the limit become one
 cdef Node* trie_parameter(Templates* t, Node* parent, uint8_t sep, uint8_t parameter) noexcept nogil
-    # found or made; NULL as above.  Parameter kinds beyond the limit become one
+
+# NODE_LITERAL: its literals become {value}; NODE_PARAMETER: its parameters become one.  Needs no memory
 cdef void trie_collapse(Templates* t, Node* parent, uint8_t kind) noexcept nogil
-    # NODE_LITERAL: its literals become {value}; NODE_PARAMETER: its parameters become one.  Needs no memory
+
 cdef void trie_prune(Templates* t, Node* n) noexcept nogil      # n and what is above it, as far as nothing hangs below
 cdef void trie_free_gone(Templates* t) noexcept nogil
 cdef void trie_free_orphans(Templates* t) noexcept nogil       # endpoints whose `user` is NULL

@@ -148,8 +148,9 @@ cdef struct WindowData:
     WindowCounts counts
     Row other[OTHER_ROWS]
 
+# To be called after templates_set_key: seeds of what outlives the process come from the key.
 cdef WindowData* window_new(Arena* arena, Templates* templates, uint64_t seed) noexcept nogil     # NULL: no memory
-    # after templates_set_key
+
 cdef void window_free(WindowData* w) noexcept nogil
 cdef Node* window_call(WindowData* w, const Call* call) noexcept nogil      # the call's endpoint, for who prints calls
 cdef void window_edge(
