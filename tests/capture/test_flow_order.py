@@ -111,3 +111,44 @@ def test_one_direction_alone_is_told_in_order_with_the_others_gaps(turns, side, 
     recorder = closed(play(FlowRecorder(), shuffled(packets, rng)))
     own = recorder.ends[1][0] == ENDS[side] if recorder.ends else True
     assert bytes_of(recorder, 0 if own else 1) == b"".join(data for its, data in turns if its == side)
+
+
+@settings(max_examples=150, deadline=None)
+@given(turns_strategy, starts, starts, st.data(), st.booleans())
+def test_whatever_is_lost_is_a_gap_where_it_was(turns, isn0, isn1, data, ticks):
+    packets = conversation(turns, (isn0, isn1))
+    rng = random.Random(data.draw(st.integers(0, 2**32)))
+    lost = [p for p in packets if p.data and rng.random() < 0.3]
+    kept = [p for p in packets if p not in lost]
+    recorder = FlowRecorder()
+    for p in shuffled(kept, rng):
+        play(recorder, [p])
+        if ticks:
+            recorder.tick(p.time_ns)
+    closed(recorder)
+    wanted = [bytearray(b"".join(d for s, d in turns if s == side)) for side in range(2)]
+    for p in lost:
+        at = (p.seq - (isn0, isn1)[p.side] - 1) % 2**32
+        wanted[p.side][at : at + len(p.data)] = bytes(len(p.data))
+    assert [bytes_of(recorder, side) for side in range(2)] == wanted
+    assert recorder.counts["gap_bytes"] == sum(len(p.data) for p in lost)
+
+
+@settings(max_examples=100, deadline=None)
+@given(turns_strategy, st.integers(0, 2**32))
+def test_after_a_loss_order_is_causal_still(turns, seed):
+    """What one side said after it had heard the other is told after that, losses or not."""
+    packets = conversation(turns)
+    rng = random.Random(seed)
+    kept = [p for p in packets if not p.data or rng.random() > 0.2]
+    recorder = closed(play(FlowRecorder(), shuffled(kept, rng)))
+    reached = [0, 0]  # bytes told of each side, gaps included
+    sent = {(p.side, p.seq - packets[p.side].seq - 1): p for p in kept if p.data}
+    for number, side, kind, value, _ in recorder.events:
+        assert number == 1
+        if kind == "data":
+            packet = sent[side, reached[side]]
+            assert packet.data == value
+            assert reached[1 - side] >= (packet.ack or 0) - packets[1 - side].seq - 1
+        if kind in ("data", "gap"):
+            reached[side] += len(value) if kind == "data" else value
