@@ -25,7 +25,7 @@ MACRO = re.compile(r"\{([^{}]*)\*(\d+)\}")
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
 
-Step = tuple[str, Any]  # ("data", side, bytes) ("gap", side, n) ("half", side) ("over", why) ("wait", seconds)
+Step = tuple[Any, ...]  # ("data", side, bytes) ("gap", side, n) ("half", side) ("over", why) ("wait", seconds)
 
 
 @dataclass
