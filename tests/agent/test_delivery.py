@@ -128,6 +128,19 @@ def test_the_capture_is_not_held_up_and_what_is_lost_is_told() -> None:
     assert not behind.thread.is_alive()
 
 
+def test_what_the_hub_refused_is_told() -> None:
+    for deliver in (Delivery, lambda *arguments: Behind(Delivery(*arguments))):
+        out = io.BytesIO()
+        delivery = deliver("me", out, None, print)
+        delivery.lose(2, 30)
+        assert delivery.lost_any()
+        delivery.window(told(1))
+        delivery.window(told(1))
+        delivery.finish()
+        out.seek(0)
+        assert [(one["lost_batches"], one["lost_calls"]) for one in read_batches(out)] == [(2, 30), (0, 0)]
+
+
 def test_everything_queued_is_stored_at_the_end() -> None:
     out = io.BytesIO()
     behind = Behind(Delivery("me", out, None, print))

@@ -18,8 +18,6 @@ from tests.conformance.watching import command, printed_calls, run
 from tests.server.serving import environment
 from whimbrel.capture.write import write_pcap
 
-pytest.importorskip("whimbrel.agent.engine", reason="the engine is not built")
-
 REQUEST = b"GET /orders/17 HTTP/1.1\r\nHost: shop.example\r\n\r\n"
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 SECOND_NS = 10**9

@@ -156,6 +156,8 @@ def test_a_refused_batch_is_set_aside_and_the_next_is_sent(sender: MakeSender) -
     sent = mine.uploader.sent
     assert (sent.refused_batches, sent.refused_calls, sent.reasons) == (1, 5, {"the hub answered 400": 1})
     assert len(list((mine.spool.path / "refused").iterdir())) == 1
+    assert mine.uploader.take_refused() == (1, 5)
+    assert mine.uploader.take_refused() == (0, 0)
 
 
 def test_a_wrong_token_costs_no_batch_and_is_said_once(sender: MakeSender) -> None:

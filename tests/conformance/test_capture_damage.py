@@ -17,8 +17,6 @@ import pytest
 from .pcaps import Capture, Talk, pcap
 from .watching import Call, captures, identity, needs_captures, see
 
-pytest.importorskip("whimbrel.agent.engine", reason="the engine is not built")
-
 PCAPS = [path.name for path in captures("*.pcap") if path.name != "http2-nghttp2.pcap"]
 PACKETS_MOST = 120  # deletions tried of a large capture: evenly spread
 BOTH = ("protocol", "client", "server")

@@ -26,8 +26,6 @@ import pytest
 from .servers import child_environment, free_port, missing, running
 from .watching import Call, command
 
-pytest.importorskip("whimbrel.agent.engine", reason="the engine is not built")
-
 START_S, STOP_S, SETTLE_S = 30.0, 30.0, 0.5
 
 

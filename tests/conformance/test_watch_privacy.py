@@ -31,8 +31,6 @@ from tests.agent.reading import leaves
 from .pcaps import Talk, pcap
 from .watching import run
 
-pytest.importorskip("whimbrel.agent.engine", reason="the engine is not built")
-
 OFTEN, SELDOM = 40, 4  # of k = 10
 WORDS = ("heron", "lantern", "copper", "meadow", "harbor", "thistle", "velvet", "ember", "willow", "saffron")
 

@@ -118,10 +118,14 @@ class Behind:
         try:
             self.queue.put_nowait(window)
         except queue.Full:
-            self.overrun = Lost(self.overrun.batches + 1, self.overrun.calls + calls_of(window))
+            self.lose(1, calls_of(window))
         else:
             if "overrun" in window:
                 self.overrun = Lost()
+
+    def lose(self, batches: int, calls: int) -> None:
+        """Called by who calls window(); told with the next one that is taken."""
+        self.overrun = Lost(self.overrun.batches + batches, self.overrun.calls + calls)
 
     def lost_any(self) -> bool:
         return self.delivery.lost_any() or bool(self.overrun)

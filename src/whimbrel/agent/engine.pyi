@@ -47,6 +47,9 @@ class Engine:
         `explain`: it also has `explained`, for each of its strings why it may leave.
         """
 
+    def forget_told(self) -> None:
+        """A batch was lost: the next window tells every schema anew, not only those that changed."""
+
     def counts(self) -> Mapping[str, int]:
         """Everything counted and everything lost since the start, by name."""
 

@@ -27,7 +27,7 @@ from whimbrel.capture.packet cimport Packet
 from whimbrel.capture.records cimport READ_FILL, READ_PACKET, Read
 from whimbrel.capture.ring cimport RING_HOLD_MS, Ring
 from whimbrel.summary.call cimport Call
-from whimbrel.summary.readout cimport window_close, window_counts
+from whimbrel.summary.readout cimport window_close, window_counts, window_forget_told
 from whimbrel.summary.template cimport Node, templates_free, templates_new, templates_set_key
 from whimbrel.summary.window cimport WINDOW_NS, window_call, window_free, window_new, window_tls
 
@@ -313,6 +313,9 @@ cdef class Engine:
         since = {name: count - self.told.get(name, 0) for name, count in now.items() if name not in LEVELS}
         self.told = now
         return since | {name: now[name] for name in LEVELS}
+
+    def forget_told(self):
+        window_forget_told(self.ear.window)
 
     def counts(self):
         """Names as in COUNTS; docs/watch.md says what each means."""

@@ -263,7 +263,15 @@ class Watch:
         window = engine.close_window(explain=self.options.explain)
         self.report.window(window, engine)
         if self.delivery is not None:
+            self.tell_refused(self.delivery)
             self.delivery.window(window)
+            if self.delivery.lost_any():
+                engine.forget_told()
+
+    def tell_refused(self, delivery: Delivery | Behind) -> None:
+        """Batches that the hub would not have are a loss like any other."""
+        if self.uploader is not None and (refused := self.uploader.take_refused()) != (0, 0):
+            delivery.lose(*refused)
 
     def flush(self) -> None:
         if self.printer is not None:

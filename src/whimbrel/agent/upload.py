@@ -192,6 +192,7 @@ class Uploader(threading.Thread):
         self.waits = waits or Waits()
         self.look_s = look_s
         self.sent = Sent()
+        self.refused_told = (0, 0)
         self.stopping = threading.Event()
         self.hurry = threading.Event()  # stop as soon as the spool is empty or an attempt fails
 
@@ -247,6 +248,12 @@ class Uploader(threading.Thread):
             if left_s <= 0:
                 break
             self.hurry.wait(min(left_s, self.look_s))
+
+    def take_refused(self) -> tuple[int, int]:
+        """Batches and calls that the hub refused since this was asked last."""
+        now = (self.sent.refused_batches, self.sent.refused_calls)
+        before, self.refused_told = self.refused_told, now
+        return now[0] - before[0], now[1] - before[1]
 
     def finish(self, seconds: float) -> bool:
         """Send what there is for at most this long, then stop; False where a request was still under way."""
