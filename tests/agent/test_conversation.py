@@ -130,6 +130,38 @@ class TestMemory:
         script.over()
         assert script.used_bytes == 0
 
+    @pytest.mark.parametrize("size", [1 << 20, 1000])
+    def test_commands_with_very_many_keys_are_bounded(self, size: int) -> None:
+        request = b"*20001\r\n$4\r\nMGET\r\n" + b"$10\r\nkey:%06d\r\n" * 20000 % tuple(range(20000))
+        reply = b"*20000\r\n" + b"$1\r\nx\r\n$-1\r\n" * 10000
+        steps = cut([("data", 0, request), ("data", 1, reply)], repeat(size))
+        calls = calls_of(steps)
+        assert 1000 < len(calls) < 10000
+        assert all(call["keys"] == 20000 and not call["flags"] for call in calls)
+        assert all((call["outcome"] == 1) == (int(call["key"][4:]) % 2 == 0) for call in calls)
+
+    @pytest.mark.parametrize("size", [1 << 20, 1000])
+    def test_a_get_line_of_any_length(self, size: int) -> None:
+        request = b"get" + b" key:%05d" * 9000 % tuple(range(9000)) + b"\r\n"
+        reply = b"VALUE key:%05d 0 1\r\nx\r\n" * 900 % tuple(range(0, 9000, 10)) + b"END\r\n"
+        calls = calls_of(cut([("data", 0, request), ("data", 1, reply)], repeat(size)))
+        assert 1000 < len(calls) < 9000
+        assert all((call["outcome"] == 1) == (int(call["key"][4:]) % 10 == 0) for call in calls)
+        assert all(call["keys"] == 9000 for call in calls)
+
+    def test_a_value_of_a_gigabyte_keeps_nothing(self) -> None:
+        script = Script()
+        script.data(0, b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1000000000\r\n", START)
+        most = 0
+        for _ in range(1000):
+            script.data(0, b"x" * 100_000, START)
+            most = max(most, script.used_bytes)
+        script.gap(0, 900_000_000, START)
+        script.data(0, b"\r\n", START)
+        script.data(1, b"+OK\r\n", START)
+        assert line_of(script.calls[0]) == "set a stored 1000000000/0 ttl=0 request_gap"
+        assert most <= 2048
+
 
 class TestDetection:
     def test_what_nobody_knows_costs_nothing(self) -> None:

@@ -6,7 +6,10 @@ from whimbrel.summary.call cimport CALL_UNPAIRED
 
 
 cdef void doubt_all(Conversation* c) noexcept nogil:
-    cdef Pending* p = c.head
+    """All that wait may be answered by anything.  Who comes later is flagged from the start, so once is enough."""
+    cdef Pending* p = NULL if c.doubt and not c.server_sure else c.head
+    c.doubt = True
+    c.server_sure = False
     while p != NULL:
         p.call.flags |= CALL_UNPAIRED
         p = p.next
@@ -29,8 +32,6 @@ cdef bint certain_request(Conversation* c, bint responding, int64_t now) noexcep
         if responding or c.head != NULL:
             c.pipelined = True
             if c.provisional:
-                c.doubt = True
-                c.server_sure = False
                 doubt_all(c)
         return False
     if not c.half[CLIENT].exact or not is_over(c, responding, now):
@@ -46,17 +47,14 @@ cdef void certain_gap(Conversation* c, int role) noexcept nogil:
     c.half[role].state = HALF_LOST
     c.half[role].exact = False
     c.turned = False
-    c.doubt = True
-    if role == CLIENT:
-        c.client_sure = False       # what was asked before is still answered first
+    if role == SERVER:
+        doubt_all(c)
         return
-    c.server_sure = False
-    doubt_all(c)
+    c.doubt = True                  # what was asked before is still answered first
+    c.client_sure = False
 
 
 cdef void certain_orphan(Conversation* c) noexcept nogil:
-    c.doubt = True
-    c.server_sure = False
     doubt_all(c)
 
 
