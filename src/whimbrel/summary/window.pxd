@@ -31,6 +31,8 @@ cdef enum:
     WINDOW_SHAPE_BYTES = 1048576    # of one shape; beyond, it is begun anew
     WINDOW_SHAPE_PERCENT = 60       # of the arena in use: beyond, shapes are not merged any more
     WINDOW_NAMES_EVERY = 16         # header names: of the first so many calls of a window, then of one in so many
+    WINDOW_QUERY_FIRST = 64         # query parameters: of the first so many calls of a window,
+    WINDOW_QUERY_EVERY = 8          # then of one in so many: they vary more, and cost 1.5 us
     SIZE_STEPS = 34                 # 0, 1, 2-3, 4-7, ... 4 GiB and more
     TTL_STEPS = 32                  # below 1 s, 1, 2-3, 4-7, ... seconds; the last two: never, not given
     TTL_NEVER = 30
