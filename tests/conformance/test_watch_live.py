@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -22,6 +23,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+
+from tests.agent import hubs
+from tests.agent.reading import batches_of
 
 from .servers import child_environment, free_port, missing, running
 from .watching import Call, command
@@ -378,6 +382,7 @@ def namespaces() -> Iterator[tuple[str, str]]:
         yield names[0], names[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", [0, 1])
 def test_between_two_network_namespaces(tmp_path: Path, where: int) -> None:
     with namespaces() as names, ExitStack() as stack:
@@ -403,6 +408,71 @@ def test_between_two_network_namespaces(tmp_path: Path, where: int) -> None:
         expected["POST" if n % 2 else "GET", f"/items/{n}", status, n % 2 * n * 50, size, ()] += 1
     assert told(calls) == expected
     assert all(call["client"].startswith("10.77.0.2:") and call["server"] == "10.77.0.1:8080" for call in calls)
+
+
+# ---- a hub ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """A directory that the user without privileges can reach; pytest's own are private."""
+    with tempfile.TemporaryDirectory(prefix="whimbrel-test-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_batches_of_a_live_run_reach_the_hub(tmp_path: Path, open_place: Path) -> None:
+    token, state = tmp_path / "token", open_place / "state"
+    token.write_text(hubs.TOKEN)
+    with hubs.running() as hub, pages() as port:
+        sending = ["--hub", hub.url, "--token-file", str(token), "--state", str(state), "--out", str(tmp_path / "out")]
+        with watching(tmp_path, "-i", "lo", "-f", f"tcp port {port}", *sending) as watcher:
+            ask_pages(port, 3)
+            assert watcher.stop() == 0
+    assert watcher.output.read_bytes() == b""
+    batches = batches_of(b"".join(hub.stored.values()))
+    assert batches == batches_of((tmp_path / "out").read_bytes())
+    assert sum(row["calls"] for batch in batches for one in batch["endpoints"] for row in one["rows"]) == 21
+    assert sum(batch["counts"]["kernel_drops"] for batch in batches) == 0
+    assert not list((state / "spool").glob("*.batch"))
+
+
+@pytest.mark.slow
+def test_killed_while_the_hub_is_away_the_next_run_sends_what_was_stored(tmp_path: Path, open_place: Path) -> None:
+    token, state = tmp_path / "token", open_place / "state"
+    token.write_text(hubs.TOKEN)
+    with pages() as port:
+        keeping = ["--token-file", str(token), "--state", str(state), "-i", "lo", "-f", f"tcp port {port}"]
+        with watching(tmp_path, "--hub", f"http://127.0.0.1:{free_port()}", *keeping) as watcher:
+            while time.time() % 10 > 6:  # all of it within one window
+                time.sleep(0.1)
+            ask_pages(port, 2)
+            deadline = time.monotonic() + 25  # a window is ten seconds
+            while not list((state / "spool").glob("*.batch")):
+                assert time.monotonic() < deadline, watcher.said()
+                time.sleep(0.1)
+            watcher.process.kill()
+            watcher.process.wait(STOP_S)
+            assert "cannot be reached" in watcher.said()
+        stored = [path.read_bytes() for path in sorted((state / "spool").glob("*.batch"))]
+        with hubs.running() as hub, watching(tmp_path, "--hub", hub.url, *keeping) as watcher:
+            hub.wait(lambda h: len(h.stored) >= len(stored))
+            assert watcher.stop() == 0
+    assert list(hub.stored.values())[: len(stored)] == stored
+    batches = batches_of(b"".join(hub.stored.values()))
+    assert sum(row["calls"] for batch in batches for one in batch["endpoints"] for row in one["rows"]) == 14
+
+
+def test_a_state_that_the_user_cannot_reach_is_one_line(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root becomes another user")
+    token = tmp_path / "token"
+    token.write_text(hubs.TOKEN)
+    tmp_path.chmod(0o700)
+    arguments = ["-i", "lo", "--hub", "http://127.0.0.1:1", "--token-file", str(token), "--state", str(tmp_path / "s")]
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, env=child_environment(), timeout=START_S)
+    assert done.returncode != 0
+    assert done.stderr.count("\n") == 1 and str(tmp_path / "s") in done.stderr
 
 
 # ---- the end -------------------------------------------------------------------------------------------

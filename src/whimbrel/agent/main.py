@@ -111,7 +111,11 @@ def open_spool(state: State, options: WatchOptions) -> Spool:
 
 
 def memory_plan(options: WatchOptions, delivers: bool) -> budget.Budget:
-    """After everything that costs memory by being imported."""
+    """After everything that costs memory by being imported, or cannot be read any more without privileges."""
+    from whimbrel.summary.coding import decoder_of
+
+    for coding in ("gzip", "br", "zstd"):
+        decoder_of(coding)
     if options.live:
         import whimbrel.capture.filter
         import whimbrel.capture.privilege
