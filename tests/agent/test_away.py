@@ -13,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.agent import hubs
 
 AGENT = """
@@ -50,6 +52,7 @@ def read_until(process: subprocess.Popen[str], stored: list[int], last: int) -> 
     raise AssertionError(f"the agent ended at {stored[-1:]}")
 
 
+@pytest.mark.slow
 def test_hub_away_for_ten_minutes_and_the_agent_killed_once(tmp_path: Path) -> None:
     stored: list[int] = []
     with hubs.running() as hub:
@@ -88,6 +91,7 @@ def test_a_hub_that_stores_and_never_says_so_counts_each_once(tmp_path: Path) ->
     assert len(hub.requests) > 20 and hub.duplicates == len(hub.requests) - 20
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_while_the_hub_is_slow(tmp_path: Path) -> None:
     stored: list[int] = []
 
