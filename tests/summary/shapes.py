@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.summary.looks import format_name, hidden
 from whimbrel.summary.formats import FORMATS
-from whimbrel.summary.testing_shape import KEY_BYTES, KEYS, ODD_KEYS
+from whimbrel.summary.testing_shape import FORMATS_EVERY, FORMATS_FIRST, KEY_BYTES, KEYS, ODD_KEYS
 
 OBJECT, ARRAY, STRING, INTEGER, NUMBER, BOOLEAN, NULL = (1 << bit for bit in range(7))
 
@@ -94,12 +94,16 @@ class Model:
             self.nulls += 1
         elif isinstance(value, str):
             self.types |= STRING
-            self.formats |= 1 << [row.name for row in FORMATS].index(format_name(value))
+            self.add_format(format_name(value))
         else:
             self.types |= INTEGER if isinstance(value, int) else NUMBER
             if isinstance(value, int):
-                unix = format_name(str(value)) == "unix-time"
-                self.formats |= 1 << ([row.name for row in FORMATS].index("unix-time") if unix else 0)
+                self.add_format("unix-time" if format_name(str(value)) == "unix-time" else "")
+
+    def add_format(self, name: str) -> None:
+        """Of the first values, then of a sample."""
+        if self.seen <= FORMATS_FIRST or self.seen % FORMATS_EVERY == 0:
+            self.formats |= 1 << [row.name for row in FORMATS].index(name)
 
     def settle(self) -> None:
         odd = sum(map(hidden_bytes, self.keys))

@@ -6,6 +6,23 @@ from whimbrel.summary.kinds cimport (
     C_DASH, C_DIGIT, C_DOT, C_HEX_LARGE, C_HEX_SMALL, C_LETTERS, C_PLUS, C_SMALLS, is_digit, kinds, kinds_of, only)
 from whimbrel.summary.words cimport is_domain
 
+cdef enum:                          # where a character cannot be
+    OUTSIDE_URI = 1                 # RFC 3986 leaves it out
+    OUTSIDE_LOCAL = 2               # RFC 5321 has it only in a quoted local part
+
+cdef uint8_t outside[256]
+
+
+cdef load():
+    for mark in " \"<>\\^`{|}":
+        outside[ord(mark)] |= OUTSIDE_URI
+    for mark in "()<>[]:;@\\,\" ":
+        outside[ord(mark)] |= OUTSIDE_LOCAL
+
+
+load()
+
+
 cdef bint is_ipv4(const uint8_t* p, size_t n) noexcept nogil:
     cdef size_t i = 0, start
     cdef uint32_t part, value
@@ -99,7 +116,7 @@ cdef bint is_email(const uint8_t* p, size_t n) noexcept nogil:
     for i in range(local):
         if p[i] == 46 and p[i + 1] == 46:
             return False
-        if memchr(b"()<>[]:;@\\,\" ", p[i], 13) != NULL:
+        if outside[p[i]] & OUTSIDE_LOCAL:
             return False
     at += 1
     n -= local + 1
@@ -128,7 +145,7 @@ cdef bint is_uri(const uint8_t* p, size_t n) noexcept nogil:
     if not only(kinds_of(p, scheme), C_LETTERS | C_DIGIT | C_PLUS | C_DASH | C_DOT):
         return False
     for i in range(scheme, n):
-        if memchr(b" \"<>\\^`{|}", p[i], 10) != NULL:
+        if outside[p[i]] & OUTSIDE_URI:
             return False
     if n > scheme + 3 and p[scheme + 1] == 47 and p[scheme + 2] == 47:
         return True

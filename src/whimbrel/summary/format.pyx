@@ -220,6 +220,11 @@ cdef bint run_is_value(const uint8_t* p, size_t n, uint8_t before, uint32_t* dig
     return count > 1 or cost > letters_most_cost(n - count)
 
 
+cdef inline bint is_joint(uint8_t c) noexcept nogil:
+    """What may stand between the words of a name: - _ . : / [ ] ~"""
+    return (kinds[c] & (C_DASH | C_UNDERSCORE | C_DOT | C_COLON | C_SLASH)) or c == 91 or c == 93 or c == 126
+
+
 cdef bint looks_like_value(Slice text) noexcept nogil:
     """Runs of letters and digits between - _ . ~ : / [ ] are looked at one by one; one odd run makes a value.
 
@@ -244,8 +249,7 @@ cdef bint looks_like_value(Slice text) noexcept nogil:
             return True
         if i == n:
             break
-        # what may stand between the words of a name; @ and $ only in front: @type, $ref
-        if memchr(b"-_.:/[]~", p[i], 8) == NULL and not (i == 0 and (p[i] == 64 or p[i] == 36)):
+        if not is_joint(p[i]) and not (i == 0 and (p[i] == 64 or p[i] == 36)):      # @type, $ref
             return True
         dashes += p[i] == 45
         before = p[i]

@@ -24,8 +24,8 @@ cdef enum:
     SHAPE_DEPTH = 64                # levels that get nodes; deeper is counted at the last level
     SHAPE_NODES = 4096              # of one body, or of bodies merged: beyond, unknown keys are counted together
     SHAPE_SPARE_NODES = 1024        # beyond SHAPE_NODES, for items and values below
-    SHAPE_FORMATS_FIRST = 64        # values of a node whose format is looked at: what varies at all varies among these
-    SHAPE_FORMATS_EVERY = 16        # and then one in so many: looking costs more than walking
+    SHAPE_FORMATS_FIRST = 16        # values of a node in one body whose format is looked at; then
+    SHAPE_FORMATS_EVERY = 16        # one in so many: looking costs more than walking, and the next call looks again
 
 cdef enum ShapeType:                # bits
     SHAPE_OBJECT = 1

@@ -8,6 +8,8 @@ KEY_BYTES: int
 DEPTH: int
 NODES: int
 SPARE_NODES: int
+FORMATS_FIRST: int
+FORMATS_EVERY: int
 
 class Shapes:
     def __init__(self, size_bytes: int = ..., seed: int = ...) -> None: ...

@@ -5,12 +5,14 @@ from whimbrel.base.arena cimport Arena, arena_close, arena_init
 from whimbrel.base.clock cimport precise_ns
 from whimbrel.base.slice cimport slice_of
 from whimbrel.summary.shape cimport (
-    SHAPE_DEPTH, SHAPE_KEY_BYTES, SHAPE_KEYS, SHAPE_NODES, SHAPE_ODD_KEYS, SHAPE_SPARE_NODES, Shape, ShapeBuilder,
+    SHAPE_DEPTH, SHAPE_FORMATS_EVERY, SHAPE_FORMATS_FIRST, SHAPE_KEY_BYTES, SHAPE_KEYS, SHAPE_NODES, SHAPE_ODD_KEYS,
+    SHAPE_SPARE_NODES, Shape, ShapeBuilder,
     shape_begin, shape_end, shape_feed, shape_file, shape_free, shape_merge, shape_named, shape_to_python)
 
 OUTCOMES = ("whole", "unfinished", "not json", "too deep")
 KEYS, ODD_KEYS, KEY_BYTES, DEPTH = SHAPE_KEYS, SHAPE_ODD_KEYS, SHAPE_KEY_BYTES, SHAPE_DEPTH
 NODES, SPARE_NODES = SHAPE_NODES, SHAPE_SPARE_NODES
+FORMATS_FIRST, FORMATS_EVERY = SHAPE_FORMATS_FIRST, SHAPE_FORMATS_EVERY
 
 
 cdef class Shapes:
