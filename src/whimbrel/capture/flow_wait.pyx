@@ -77,8 +77,8 @@ cdef void wait_heard(FlowTable* t, Record* r, Piece* p) noexcept nogil:
     cdef Wait* w = r.wait
     cdef uint32_t end = piece_end(p)
     cdef Item* item = w.head[p.side]
-    if item != NULL and ahead(p.seq, item.piece.seq) < 0 and acked_less(&item.piece, p):
-        p.ack = item.piece.ack
+    if item != NULL and ahead(covered_to(p), item.piece.seq) <= 0 and acked_less(&item.piece, p):
+        p.ack = item.piece.ack      # one that reaches further is cut to parts by wait_insert
     if item == NULL or not acked_less(p, &w.tail[p.side].piece):
         return
     while item != NULL and ahead(item.piece.seq, end) < 0:
