@@ -83,7 +83,7 @@ IS_NOT = {
         "aGVsbG8gd29ybGQhISE===",
         "a=b=c=d=e=f=g=h=",
     ],
-    "currency": ["eur", "EURO", "XXX", "ZZZ", "EU"],
+    "currency": ["eur", "EURO", "XTS", "ZZZ", "EU"],
     "country": ["us", "XX", "USA", "ZZ"],
     "language": ["xx", "EN", "en-us", "en-XX", "en-", "en-US-", "english", "zh-hant", "en_US-x", "e", "zh-Hant_TW"],
     "word": ["x7Gh2kQ9", "user-17", "1st place", "a.b", "kd83hd72", "qwrtpsdfg", "-active"],
