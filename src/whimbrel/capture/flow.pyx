@@ -2,6 +2,8 @@
 
     flow_table    which flow a segment belongs to, when one begins, is idle, makes room, is over
     flow_memory   handshakes that are no flows yet, and flows that are over, in a table of fixed size
+    flow_index    where a record is found, and who was idle longest
+    flow_start    where a side's bytes start
     flow_order    one flow's bytes in order and in causal order; when a hole is called a gap
     flow_wait     what waits for its turn: sorted, without overlaps, bounded
     flow_state    the structs they share

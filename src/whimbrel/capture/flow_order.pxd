@@ -13,9 +13,6 @@ cdef enum Order:
 
 # `seq` is that of the first byte of data: a SYN's own has been stepped over.
 cdef Order order_segment(FlowTable* t, Record* r, int side, const Segment* s, uint32_t seq) noexcept nogil
-# The side starts there, as a SYN said; False: not with what is waiting already.
-cdef bint order_begin(FlowTable* t, Record* r, int side, uint32_t seq) noexcept nogil
-cdef void order_swap(Record* r) noexcept nogil              # of a flow that has not begun: its client is the other end
 cdef Order order_late(FlowTable* t, Record* r, int64_t now_ns) noexcept nogil       # windows that ran out
 cdef Order order_flush(FlowTable* t, Record* r, int64_t now_ns) noexcept nogil      # what waits, with its gaps
 cdef void order_drop(FlowTable* t, Record* r) noexcept nogil                        # what waits is forgotten

@@ -15,8 +15,9 @@ Deliberately not: selective acknowledgements, time stamps, checksums, the receiv
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
-from whimbrel.capture.decode cimport Endpoint, Segment, TCP_ACK, TCP_FIN, TCP_RST
+from whimbrel.capture.decode cimport Segment, TCP_ACK, TCP_FIN, TCP_RST
 from whimbrel.capture.flow cimport FLOW_WAIT_BYTES, FLOW_WINDOW_NS, FLOW_WINDOW_PACKETS, FlowTable
+from whimbrel.capture.flow_start cimport begin, start_where_it_lies
 from whimbrel.capture.flow_state cimport (
     FLOW_MUCH_BYTES, FLOW_PATIENCE_NS, FLOW_PLAUSIBLE, FLOW_START_SPAN, FLOW_STRANGE, Item, MARK_ABANDONED, Piece,
     Record, SIDE_ACKED, SIDE_BEGUN, SIDE_CLOSED, SIDE_SEEN, Side, Wait, ahead)
@@ -312,7 +313,7 @@ cdef Order give_up(FlowTable* t, Record* r) noexcept nogil:
     cdef Item* head_there = r.wait.head[1 - side]
     cdef int32_t hole
     cdef uint32_t missing
-    if begin_where_it_lies(t, r):
+    if start_where_it_lies(r):
         return drain(t, r)
     hole = ahead(head.piece.seq, r.sides[side].next)
     missing = awaits(r, &head.piece)
@@ -363,59 +364,3 @@ cdef Order order_flush(FlowTable* t, Record* r, int64_t now_ns) noexcept nogil:
 
 cdef void order_drop(FlowTable* t, Record* r) noexcept nogil:
     wait_close(t, r)
-
-
-# ---- where it begins --------------------------------------------------------------------------------------
-
-
-cdef inline void begin(Side* side, uint32_t seq) noexcept nogil:
-    side.start = seq
-    side.next = seq
-    side.flags |= SIDE_BEGUN
-
-
-cdef bint order_begin(FlowTable* t, Record* r, int side, uint32_t seq) noexcept nogil:
-    cdef Item* head = r.wait.head[side] if r.wait != NULL else NULL
-    if r.sides[side].flags & SIDE_BEGUN:
-        return r.sides[side].start == seq
-    if head != NULL and not 0 <= ahead(head.piece.seq, seq) <= FLOW_START_SPAN:
-        return False
-    begin(&r.sides[side], seq)
-    return True
-
-
-cdef bint begin_where_it_lies(FlowTable* t, Record* r) noexcept nogil:
-    """Sides without a start get one, where anything is known of it; False: nothing changed."""
-    cdef bint changed = False
-    cdef int side
-    cdef Item* head
-    for side in range(2):
-        if not r.sides[side].flags & SIDE_BEGUN and r.wait.head[side] != NULL:
-            begin(&r.sides[side], r.wait.head[side].piece.seq)
-            changed = True
-    for side in range(2):
-        head = r.wait.head[1 - side]
-        if not r.sides[side].flags & SIDE_BEGUN and head != NULL and head.piece.flags & TCP_ACK:
-            begin(&r.sides[side], head.piece.ack)
-            changed = True
-    return changed
-
-
-cdef void order_swap(Record* r) noexcept nogil:
-    cdef Endpoint end = r.flow.ends[0]
-    cdef Side side = r.sides[0]
-    cdef Item* item
-    r.flow.ends[0] = r.flow.ends[1]
-    r.flow.ends[1] = end
-    r.sides[0] = r.sides[1]
-    r.sides[1] = side
-    if r.wait == NULL:
-        return
-    r.wait.head[0], r.wait.head[1] = r.wait.head[1], r.wait.head[0]
-    r.wait.tail[0], r.wait.tail[1] = r.wait.tail[1], r.wait.tail[0]
-    r.wait.bytes[0], r.wait.bytes[1] = r.wait.bytes[1], r.wait.bytes[0]
-    r.wait.count[0], r.wait.count[1] = r.wait.count[1], r.wait.count[0]
-    item = r.wait.oldest
-    while item != NULL:
-        item.piece.side = 1 - item.piece.side
-        item = item.newer

@@ -22,8 +22,8 @@ from whimbrel.capture.flow_memory cimport (
     Memory, REMEMBERED_NOTHING, REMEMBERED_OVER, REMEMBERED_SYN, Trace, memory_close, memory_find, memory_forget,
     memory_init, memory_late, memory_make)
 from whimbrel.capture.flow_order cimport (
-    ORDER_FIN, ORDER_ON, ORDER_RST, ORDER_STRANGE, Order, order_begin, order_drop, order_flush, order_late,
-    order_segment, order_swap)
+    ORDER_FIN, ORDER_ON, ORDER_RST, ORDER_STRANGE, Order, order_drop, order_flush, order_late, order_segment)
+from whimbrel.capture.flow_start cimport start_at, start_swap
 from whimbrel.capture.flow_state cimport (
     FLOW_START_SPAN, FLOW_WAIT_SHARE, MARK_ABANDONED, MARK_SUCCESSOR, Own, Record, SIDE_ACKED, SIDE_BEGUN, SIDE_CLOSED,
     SIDE_SEEN, Side, Wait, ahead, own_of, record_at, reference)
@@ -215,14 +215,14 @@ cdef int syn_side(FlowTable* t, Record* r, int side, const Segment* s) noexcept 
     """
     cdef bint answers = s.flags & TCP_ACK
     cdef bint begun = (r.sides[0].flags | r.sides[1].flags) & SIDE_BEGUN
-    if not order_begin(t, r, side, s.seq + 1):
+    if not start_at(r, side, s.seq + 1):
         return -1
     r.flow.syn_seen = True
     if not begun and side != (1 if answers else 0):
-        order_swap(r)
+        start_swap(r)
         side = 1 - side
     if answers:
-        order_begin(t, r, 1 - side, s.ack)
+        start_at(r, 1 - side, s.ack)
     return side
 
 
