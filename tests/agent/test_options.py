@@ -103,10 +103,18 @@ def test_a_hub_needs_a_token_and_the_other_way_round() -> None:
         "https://u:p@hub",
         "https://h/?a",
         "http://[::",
+        "https://a..b",
+        "https://" + "a" * 64,
+        "https://h/a b",
+        "https://h/caf\xe9",
     ],
 )
 def test_what_is_no_hub(url: str) -> None:
     assert "--hub" in refused("--hub", url, "--token-file", "t")
+
+
+def test_a_password_in_the_address_is_not_repeated() -> None:
+    assert "hunter2" not in refused("--hub", "https://joe:hunter2@hub", "--token-file", "t")
 
 
 def test_only_http_beyond_this_machine_is_in_the_clear() -> None:

@@ -65,6 +65,16 @@ def test_an_id_that_cannot_be_a_name_is_refused(tmp_path: Path, batch_id: str) -
         Spool(tmp_path / "s", ROOM).put(b"x", batch_id, 1)
 
 
+def test_only_its_user_can_read_a_batch(tmp_path: Path) -> None:
+    mask = os.umask(0)
+    try:
+        spool = Spool(tmp_path / "s", ROOM)
+        fill(spool, "a")
+    finally:
+        os.umask(mask)
+    assert [path.stat().st_mode & 0o777 for path in (tmp_path / "s").glob("*.batch")] == [0o600]
+
+
 def test_order_holds_when_the_clock_goes_back(tmp_path: Path) -> None:
     times = iter([1_700_000_000_000_000_500, 1_700_000_000_000_000_100, 1_700_000_000_000_000_600])
     spool = Spool(tmp_path / "s", ROOM, lambda: next(times))
@@ -154,7 +164,7 @@ def test_a_full_disk_stores_nothing_and_leaves_nothing(tmp_path: Path, monkeypat
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
-        patch.setattr(module, "fsync", full)
+        patch.setattr("os.fsync", full)
         spool.put(b"x", "x", 1)
     assert [path.name for path in (tmp_path / "s").iterdir()] == ["refused"]
     fill(spool, "a")

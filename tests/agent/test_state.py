@@ -72,6 +72,23 @@ def test_a_place_that_cannot_be_is_one_line(tmp_path: Path) -> None:
         open_state(str(tmp_path))
 
 
+def test_a_file_is_no_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="is not a directory"):
+        open_state(str(tmp_path / "file"))
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770])
+def test_where_others_can_put_a_key_none_is_kept(tmp_path: Path, mode: int) -> None:
+    place = tmp_path / "s"
+    place.mkdir()
+    place.chmod(mode)
+    with pytest.raises(UsageError, match="can be written by others"):
+        open_state(str(place))
+    place.chmod(0o755)
+    open_state(str(place)).close()
+
+
 def test_a_forgotten_state_has_a_key_of_its_own() -> None:
     assert forgotten().key != forgotten().key
     assert forgotten().path is None

@@ -51,6 +51,24 @@ KEYS = {
 }
 
 
+def test_keys_of_one_command_are_one_call_at_each_place() -> None:
+    trie = Trie(k=3)
+    for command in range(1, 4):
+        for n in range(50):
+            shown = trie.find_key(b"mget", b"people:alice:%d" % n, many=command)
+            assert ("alice" in shown) == (command == 3)
+    assert trie.find_key(b"mget", b"people:bob:1", many=2**32 - 1) == trie.find_key(b"mget", b"people:bob:2", many=1)
+    assert trie.find_key(b"mget", b"people:bob:3", many=3) == "people:bob:{integer}"  # the number may wrap
+
+
+def test_keys_of_one_command_are_one_call_after_a_merge() -> None:
+    trie = Trie(k=3)
+    for n in range(200):
+        trie.find_key(b"mget", f"{WORDS[n % 50]}-{WORDS[n // 50]}:alice".encode(), many=1)
+    shown = [template for template, _ in trie.endpoints()]
+    assert any(template.startswith("{value}:") for template in shown) and not any("alice" in one for one in shown)
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_paths(path: str) -> None:
     assert Trie(k=0).find(b"GET", b"api.example.com", path.encode("latin-1")) == PATHS[path]

@@ -30,6 +30,7 @@ from whimbrel.base.errors import UsageError
 from whimbrel.base.options import load
 from whimbrel.base.process import prepare_process, resident_bytes
 from whimbrel.capture.files import open_capture
+from whimbrel.summary.explained import Explained
 
 if TYPE_CHECKING:
     from whimbrel.agent.delivery import Behind, Delivery
@@ -265,6 +266,8 @@ class Watch:
 
     def close_window(self, engine: Engine) -> None:
         window = engine.close_window(explain=self.options.explain)
+        if window.get("explained"):
+            window["explained"].append(Explained(self.state.agent, "agent", 0, "token"))
         self.report.window(window, engine)
         if self.delivery is not None:
             self.tell_refused(self.delivery)

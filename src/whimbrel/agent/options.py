@@ -6,6 +6,7 @@ two ways to watch: FILEs are read to their end, interfaces are watched until a s
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -57,6 +58,8 @@ ROWS: tuple[Option, ...] = (
            metavar="NAME"),
 )  # fmt: skip
 
+PLAIN = re.compile(r"[!-~]+")  # of a URL: printable ASCII, no blanks
+LABEL_MAX = 63  # of a host's name, RFC 1035
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
@@ -164,11 +167,18 @@ def check_hub(values: Values) -> None:
         return
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        usable = parts.scheme in ("http", "https") and is_host(parts.hostname or "") and parts.port != 0
     except ValueError:
         usable = False
-    if not usable or parts.query or parts.fragment or "@" in parts.netloc:
+    if "@" in url:  # and not quoted: it may be a password
+        raise UsageError("--hub: no user or password belongs in it; the token is in --token-file")
+    if not usable or parts.query or parts.fragment or not PLAIN.fullmatch(url):
         raise UsageError(f"--hub: {url!r} is not allowed: expected https://HOST[:PORT][/PATH], or http://")
+
+
+def is_host(name: str) -> bool:
+    """What a resolver can be asked for."""
+    return all(0 < len(label) <= LABEL_MAX for label in name.removesuffix(".").split("."))
 
 
 def sends_in_the_clear(url: str) -> bool:

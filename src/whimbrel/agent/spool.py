@@ -16,13 +16,13 @@ Deliberately not: reading batches.  To the spool they are bytes with an id.
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from os import fsync
 from pathlib import Path
 
 from whimbrel.agent.state import sync_directory
@@ -191,14 +191,19 @@ def on_disk(size: int) -> int:
     return -(-max(size, 1) // BLOCK_BYTES) * BLOCK_BYTES
 
 
+def private(path: str, flags: int) -> int:
+    """Nobody else's to read, whatever the umask and the directory's mode are."""
+    return os.open(path, flags, 0o600)
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """`path` with `data`, whole or not at all."""
     aside = path.with_suffix(".new")
     try:
-        with aside.open("wb") as file:
+        with open(aside, "wb", opener=private) as file:
             file.write(data)
             file.flush()
-            fsync(file.fileno())
+            os.fsync(file.fileno())
         aside.rename(path)
     except OSError:
         aside.unlink(missing_ok=True)

@@ -27,6 +27,7 @@ KEY_BYTES = 32
 TOKEN_BYTES_MAX = 4096  # of a token file's first line: more is no token
 SYSTEM_STATE = "/var/lib/whimbrel"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def open_state(path: str | None = None) -> State:
     """The directory, its key made if there is none; UsageError where it cannot be used."""
     place = Path(path or default_path())
     try:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(place)
         lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise UsageError(f"--state: {str(place)!r}: {error.strerror}") from None
@@ -89,6 +90,16 @@ def open_state(path: str | None = None) -> State:
     except UsageError:
         os.close(lock)
         raise
+
+
+def make_directory(place: Path) -> None:
+    """Where others may write they may put a key that they know."""
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise UsageError(f"--state: {str(place)!r} is not a directory") from None
+    if place.stat().st_mode & OTHERS_WRITE:
+        raise UsageError(f"--state: {str(place)!r} can be written by others; chmod 700 it, or choose another")
 
 
 def read_key(path: Path) -> bytes:

@@ -2,7 +2,7 @@
 
 Idea: a string can get into the result in five ways only, each a function here or in outline.pyx that knows its rule
 (Explained): a node's text (reveal rule, token or {format}), a key of a shape, a word of a table of ours, an address (a
-token, unless configured), an id.  Everything else is numbers.
+token, unless configured), an id.  Everything else is numbers, and each of the five is noted where somebody asked.
 
 Addresses leave as tokens with their class (loopback, private, public): those of clients are personal data, those of
 servers a map of somebody's network, and the hub needs neither to draw who calls whom, only whether two are the same.
@@ -106,6 +106,11 @@ cdef str id_text(Notes notes, uint64_t id):
     return notes.note(f"{id:016x}", "id", 0, "token")
 
 
+cdef str ours(Notes notes, str word, str kind):
+    """A word of our own tables."""
+    return notes.note(word, kind, 0, "format")
+
+
 cdef str address_class(address):
     if address.is_loopback:
         return "loopback"
@@ -125,7 +130,7 @@ cdef tuple address_of(WindowData* w, Notes notes, const uint8_t* raw, dict seen)
         else:
             token_hex(token_of(&w.templates.key, TOKEN_ADDRESS, 0, slice_of(raw, 16)), digits)
             text, rule = "~" + digits[:TOKEN_HEX].decode("ascii"), "token"
-        found = (notes.note(text, "address", 0, rule), address_class(address))
+        found = (notes.note(text, "address", 0, rule), ours(notes, address_class(address), "address class"))
         seen[key] = found
     return found
 
@@ -138,9 +143,9 @@ cdef list pairs(const uint32_t* counts, int n):
     return [x for i in range(n) if counts[i] for x in (i, counts[i])]
 
 
-cdef dict named(const uint32_t* counts, int n, names):
+cdef dict named(Notes notes, str kind, const uint32_t* counts, int n, names):
     cdef int i
-    return {names(i): counts[i] for i in range(n) if counts[i]}
+    return {ours(notes, names(i), kind): counts[i] for i in range(n) if counts[i]}
 
 
 cdef list bits(uint32_t word):
@@ -155,16 +160,16 @@ cdef dict row_of(WindowData* w, Notes notes, Row* r, bint http, uint64_t* budget
     found = {
         "calls": r.calls, "first": latency_read(&r.first), "last": latency_read(&r.last),
         "request": sizes_of(&r.request), "response": sizes_of(&r.response), "clients": hll_read(&r.clients),
-        "flags": named(r.flags, 16, lambda i: FLAGS[1 << i][0]),
+        "flags": named(notes, "flag", r.flags, 16, lambda i: FLAGS[1 << i][0]),
     }
     if http:
         found["status"] = r.status
         found["request_kinds"] = bits(r.request_kinds)
         found["response_kinds"] = bits(r.response_kinds)
-        found["body_flags"] = named(r.body_flags, 6, lambda i: BODY_FLAGS[i])
+        found["body_flags"] = named(notes, "flag", r.body_flags, 6, lambda i: BODY_FLAGS[i])
         tell(w, notes, found, "body", "key of a response", &r.answer, budget)
     else:
-        found["outcomes"] = named(r.outcomes, 8, lambda i: OUTCOMES[i])
+        found["outcomes"] = named(notes, "outcome", r.outcomes, 8, lambda i: OUTCOMES[i])
         found["ttls"] = pairs(r.ttls, TTL_STEPS)
     return {name: value for name, value in found.items() if value is not None and value != {} and value != []}
 
@@ -214,14 +219,14 @@ cdef dict endpoint_of(WindowData* w, Notes notes, Endpoint* e, uint64_t* budget)
         r = r.next
     e.told_id = template_id(e.node)
     found = {
-        "id": id_text(notes, e.told_id), "protocol": PROTOCOLS[protocol],
+        "id": id_text(notes, e.told_id), "protocol": ours(notes, PROTOCOLS[protocol], "protocol"),
         "method": one_node(w, notes, e.node, "method" if http else "command"),
         "template": whole_template(w, notes, e.node), "rows": rows,
     }
     if http:
         found["host"] = one_node(w, notes, template_host_of(e.node), "host")
     if e.auth:
-        found["auth"] = [AUTH_NAMES[1 << i] for i in bits(e.auth)]
+        found["auth"] = [ours(notes, AUTH_NAMES[1 << i], "authentication") for i in bits(e.auth)]
     tell(w, notes, found, "body", "key of a request", &e.request, budget)
     tell(w, notes, found, "query", "query parameter", &e.query, budget)
     tell(w, notes, found, "headers", "header name", &e.names, budget)
@@ -242,7 +247,8 @@ cdef list others(WindowData* w, Notes notes):
         protocol = 1 if i < 6 else <uint8_t> (i - 4)
         if protocol not in found:
             found[protocol] = {
-                "id": id_text(notes, template_id(w.templates.other[protocol])), "protocol": PROTOCOLS[protocol],
+                "id": id_text(notes, template_id(w.templates.other[protocol])),
+                "protocol": ours(notes, PROTOCOLS[protocol], "protocol"),
                 "method": notes.note("{method}", "method", 0, "format"),
                 "host": notes.note("{other}", "host", 0, "format"),
                 "template": notes.note("{other}", "template", 0, "format"), "rows": [],
@@ -278,16 +284,16 @@ cdef dict edge_of(WindowData* w, Notes notes, const Edge* e, dict seen):
     client, client_class = address_of(w, notes, e.client, seen)
     server, server_class = address_of(w, notes, e.server, seen)
     found = {"client": client, "client_class": client_class, "server": server, "server_class": server_class,
-             "port": e.port, "protocol": PROTOCOLS.get(e.protocol, "opaque")}
+             "port": e.port, "protocol": ours(notes, PROTOCOLS.get(e.protocol, "opaque"), "protocol")}
     if e.protocol != WINDOW_TLS or e.flows:
         counted = {"calls": e.calls, "request_bytes": e.request_bytes, "response_bytes": e.response_bytes,
                    "flows": e.flows, "flow_bytes": e.flow_bytes}
         return found | {name: value for name, value in counted.items() if value}
     found["handshakes"] = e.calls
-    found["version"] = TLS_VERSIONS.get(e.version, "unknown")
+    found["version"] = ours(notes, TLS_VERSIONS.get(e.version, "unknown"), "TLS version")
     found["name"] = one_node(w, notes, template_host_of(e.name), "server name") if e.name != NULL else ""
     if e.alpn:
-        found["alpn"] = ALPN[e.alpn - 1] if e.alpn <= len(ALPN) else "unknown"
+        found["alpn"] = ours(notes, ALPN[e.alpn - 1] if e.alpn <= len(ALPN) else "unknown", "ALPN")
     return found
 
 
@@ -299,7 +305,7 @@ cdef list reuse(WindowData* w, Notes notes, dict seen):
         if sample is not None:
             server, _ = address_of(w, notes, w.caches[i].server, seen)
             found.append(sample | {
-                "server": server, "port": w.caches[i].port, "protocol": PROTOCOLS[w.caches[i].protocol]})
+                "server": server, "port": w.caches[i].port, "protocol": ours(notes, PROTOCOLS[w.caches[i].protocol], "protocol")})
     return found
 
 

@@ -18,7 +18,8 @@
 #   one client's retries; a larger one (100) hides rare endpoints for days and stops only what the limit on siblings
 #   stops anyway.  k is counted at a *place* and not over all traffic: a word that is structure in one place (`admin`
 #   as a resource) may be a value in another (`/users/admin`), and one that is said once at each of ten places is not
-#   structure anywhere.  Retries count as calls: nobody can tell them from calls.
+#   structure anywhere.  Retries count as calls: nobody can tell them from calls.  A command with many keys is one call
+#   wherever several of its keys pass, else one MGET of ten keys would show a word that is in all of them.
 #   Shown once is shown for the life of its node; a node idle for an hour is forgotten and has to earn it again.
 # Matching, merging and counting never look at whether a segment is revealed.
 #
@@ -83,6 +84,7 @@ cdef struct Node:
     uint8_t sep                     # before it
     uint8_t parameter               # which: Format, or a PARAMETER_ below
     uint8_t text_len                # the text is behind the struct
+    uint32_t many                   # the last command with many keys that was counted here; see template_key
 
 cdef enum:                          # parameters beyond Format's numbers; names in template.pyx
     PARAMETER_VALUE = 64
@@ -115,8 +117,9 @@ cdef void templates_free(Templates* t) noexcept nogil
 # the endpoint of a call, counted as one call to it; query and fragment are cut off; never NULL
 cdef Node* template_find(Templates* t, uint8_t protocol, Slice method, Slice host, Slice target) noexcept nogil
 
-# the same for cache keys, cut as pieces.pxd says
-cdef Node* template_key(Templates* t, uint8_t protocol, Slice command, Slice key) noexcept nogil
+# The same for cache keys, cut as pieces.pxd says.  `many` is 0 for a command with one key, else a number that the keys of
+# a command have in common and that later commands exceed (it may wrap): none is counted twice at one place.
+cdef Node* template_key(Templates* t, uint8_t protocol, Slice command, Slice key, uint32_t many) noexcept nogil
 
 # a host alone (the server name of a TLS handshake), counted; a leaf too, without method
 cdef Node* template_host(Templates* t, uint8_t protocol, Slice host) noexcept nogil

@@ -4,7 +4,7 @@ A known segment costs one look into the table; what it looks like is only asked 
 is trie.pyx, the cutting pieces.pyx, the way down from a host steps.pyx.
 """
 
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 from whimbrel.base.arena cimport Arena, arena_alloc_zero, arena_free
 from whimbrel.base.buffer cimport Writer, put_byte, put_bytes, put_slice
@@ -117,15 +117,21 @@ cdef Node* leaf_node(Templates* t, Node* at, uint8_t protocol, Slice method) noe
 
 # -- endpoints --
 
-cdef Node* counted(Node* leaf) noexcept nogil:
+cdef Node* counted(Node* leaf, uint32_t many) noexcept nogil:
     cdef Node* n = leaf
     while n != NULL:
-        n.calls += 1
+        if many == 0:
+            n.calls += 1
+        elif n.many == 0 or <int32_t> (many - n.many) > 0:
+            n.calls += 1
+            n.many = many
         n = n.parent
     return leaf
 
 
-cdef Node* overflow(Templates* t, Node* at, Node* failed, uint8_t protocol, Slice method) noexcept nogil:
+cdef Node* overflow(
+    Templates* t, Node* at, Node* failed, uint8_t protocol, Slice method, uint32_t many,
+) noexcept nogil:
     """The call's endpoint where its own found no room: {other} below the last node that did."""
     cdef Node* leaf = NULL
     t.refused += 1
@@ -135,11 +141,11 @@ cdef Node* overflow(Templates* t, Node* at, Node* failed, uint8_t protocol, Slic
             leaf = leaf_node(t, failed, protocol, method)
         if leaf == NULL:
             trie_prune(t, failed if failed != NULL else at)
-    return counted(leaf if leaf != NULL else t.other[protocol])
+    return counted(leaf if leaf != NULL else t.other[protocol], many)
 
 
 cdef Node* endpoint(
-    Templates* t, Node* at, uint8_t protocol, Slice method, const Piece* pieces, int n, bint path,
+    Templates* t, Node* at, uint8_t protocol, Slice method, const Piece* pieces, int n, bint path, uint32_t many,
 ) noexcept nogil:
     cdef Node* leaf = NULL
     cdef Node* below = at
@@ -152,12 +158,12 @@ cdef Node* endpoint(
         whole = whole_value(rest) if not path and i < n - 1 and rest.len <= TEMPLATE_SEGMENT_BYTES else 0
         below = trie_parameter(t, at, pieces[i].sep, whole) if whole else step(t, at, &pieces[i], rest, path)
         if below == NULL:
-            return overflow(t, at, NULL, protocol, method)
+            return overflow(t, at, NULL, protocol, method, many)
         at = below
         if whole:
             break
     leaf = leaf_node(t, at, protocol, method)
-    return counted(leaf) if leaf != NULL else overflow(t, at, NULL, protocol, method)
+    return counted(leaf, many) if leaf != NULL else overflow(t, at, NULL, protocol, method, many)
 
 
 cdef Node* template_find(Templates* t, uint8_t protocol, Slice method, Slice host, Slice target) noexcept nogil:
@@ -166,7 +172,7 @@ cdef Node* template_find(Templates* t, uint8_t protocol, Slice method, Slice hos
     cdef int n = 1
     protocol %= TEMPLATE_PROTOCOLS
     if at == NULL:
-        return overflow(t, NULL, NULL, protocol, method)
+        return overflow(t, NULL, NULL, protocol, method, 0)
     pieces[0].text = nothing()
     pieces[0].sep = 0
     if slice_eq(method, slice_of(<const uint8_t*> "CONNECT", 7)):
@@ -175,14 +181,14 @@ cdef Node* template_find(Templates* t, uint8_t protocol, Slice method, Slice hos
         pieces[0].forced = PIECE_UNKNOWN
     else:
         n = split_path(target, pieces)
-    return endpoint(t, at, protocol, method, pieces, n, True)
+    return endpoint(t, at, protocol, method, pieces, n, True, 0)
 
 
-cdef Node* template_key(Templates* t, uint8_t protocol, Slice command, Slice key) noexcept nogil:
+cdef Node* template_key(Templates* t, uint8_t protocol, Slice command, Slice key, uint32_t many) noexcept nogil:
     cdef Piece pieces[PIECES + 1]
     cdef int n = split_key(key, pieces)
     protocol %= TEMPLATE_PROTOCOLS
-    return endpoint(t, t.roots[protocol], protocol, command, pieces, n, False)
+    return endpoint(t, t.roots[protocol], protocol, command, pieces, n, False, many)
 
 
 cdef Node* template_host(Templates* t, uint8_t protocol, Slice host) noexcept nogil:
@@ -195,7 +201,7 @@ cdef Node* template_host(Templates* t, uint8_t protocol, Slice host) noexcept no
             leaf = trie_add(t, at, NODE_LEAF, 0, 0, nothing(), NODE_KNOWN)
         if leaf == NULL:
             trie_prune(t, at)
-    return counted(leaf) if leaf != NULL else overflow(t, NULL, NULL, protocol, nothing())
+    return counted(leaf, 0) if leaf != NULL else overflow(t, NULL, NULL, protocol, nothing(), 0)
 
 
 cdef Node* template_current(Node* n) noexcept nogil:

@@ -152,8 +152,8 @@ cdef class Trie:
         """The template the call got."""
         return text_of(template_find(self.templates, protocol, borrowed(method), borrowed(host), borrowed(target)))
 
-    def find_key(self, bytes command, bytes key, protocol=3):
-        return text_of(template_key(self.templates, protocol, borrowed(command), borrowed(key)))
+    def find_key(self, bytes command, bytes key, protocol=3, many=0):
+        return text_of(template_key(self.templates, protocol, borrowed(command), borrowed(key), many))
 
     def endpoints(self):
         """{(template, id): calls} of all leaves."""

@@ -5,7 +5,7 @@ a collapse cannot stop half-way for want of memory.  A merged endpoint stays as 
 the window still holds it.  Depth of recursion is the depth of the trie.
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 from whimbrel.base.arena cimport arena_alloc, arena_alloc_zero, arena_free
 from whimbrel.base.hash cimport hash_bytes
@@ -203,10 +203,20 @@ cdef uint32_t most_literals(const Node* parent) noexcept nogil:
     return TEMPLATE_CHILDREN
 
 
+cdef inline uint32_t later(uint32_t a, uint32_t b) noexcept nogil:
+    if a == 0 or b == 0:
+        return a | b
+    return a if <int32_t> (a - b) > 0 else b
+
+
 cdef void merge(Templates* t, Node* n, Node* into) noexcept nogil:
     """All of a detached node and what is below it, into another."""
     cdef Node* child
-    into.calls += n.calls
+    if n.many or into.many:         # perhaps the same commands: see template_key
+        into.calls = max(into.calls, n.calls)
+        into.many = later(into.many, n.many)
+    else:
+        into.calls += n.calls
     if n.flags & NODE_CLOSED and not into.flags & NODE_CLOSED:
         trie_collapse(t, into, NODE_LITERAL)
     if n.flags & NODE_ONE_VALUE and not into.flags & NODE_ONE_VALUE:

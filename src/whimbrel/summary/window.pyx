@@ -19,6 +19,9 @@ from whimbrel.summary.template cimport (
     template_key)
 from whimbrel.summary.token cimport TOKEN_CLIENTS, TOKEN_KEYS, token_of
 
+cdef enum:
+    NS_A_STEP = 20                  # bits: about a millisecond
+
 
 # -- cache keys --
 
@@ -68,6 +71,11 @@ cdef void edge_call(WindowData* w, const Call* call) noexcept nogil:
         e.response_bytes += call.response_bytes
 
 
+cdef inline uint32_t many_of(const Call* call) noexcept nogil:
+    """What the keys of one command have in common: when it began, by the millisecond."""
+    return <uint32_t> (call.request_first_ns >> NS_A_STEP) | 1 if call.keys > 1 else 0
+
+
 cdef Node* window_call(WindowData* w, const Call* call) noexcept nogil:
     cdef Node* node
     cdef Endpoint* e
@@ -75,7 +83,7 @@ cdef Node* window_call(WindowData* w, const Call* call) noexcept nogil:
     if call.protocol == CALL_HTTP:
         node = template_find(w.templates, call.protocol, call.method, call.host, call.target)
     else:
-        node = template_key(w.templates, call.protocol, call.method, call.key)
+        node = template_key(w.templates, call.protocol, call.method, call.key, many_of(call))
         refer(w, call)
     e = endpoint_of(w, node)
     r = row_of(w, e, call)
