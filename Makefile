@@ -2,7 +2,7 @@
 #
 #   make build      .venv, the compiled modules beside their sources, the package (editable) with its extras
 #   make run        build, then `whimbrel serve`             ARGS="--memory 256M --threads 2"
-#   make test       build, then the test suite               TESTS=tests/store  PYTEST_ARGS="-k ttl"
+#   make test       build, then the test suite               TESTS=tests/store  PYTEST_ARGS="-k ttl"  TEST_JOBS=0
 #   make lint       ruff, mypy, cython-lint
 #   make sanitize   the suite under ASAN and UBSAN, from a tree of its own (build/sanitize)
 #   make fuzz       every fuzz target under the sanitizers   FUZZ_SECONDS=60 (each)  FUZZ_TARGETS="resp_request"
@@ -15,6 +15,7 @@ EXTRAS ?= dev
 ARGS ?=
 TESTS ?= tests
 PYTEST_ARGS ?=
+TEST_JOBS ?= 2
 FUZZ_SECONDS ?= 30
 FUZZ_TARGETS ?=
 BENCH_ARGS ?=
@@ -22,6 +23,7 @@ BENCH_ARGS ?=
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check -q
 SANITIZED := tools/sanitized $(PY)
+SIDE_BY_SIDE := -n $(TEST_JOBS) --dist loadfile   # a file's tests share servers; -n 0 runs all in one process
 
 .PHONY: build modules run test lint format sanitize sanitize-build fuzz bench clean distclean
 .NOTPARALLEL:
@@ -48,7 +50,7 @@ run: build
 	exec $(VENV)/bin/whimbrel serve $(ARGS)
 
 test: build
-	$(PY) -m pytest $(TESTS) $(PYTEST_ARGS)
+	$(PY) -m pytest $(SIDE_BY_SIDE) $(TESTS) $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed
 	$(PY) -m ruff check .
@@ -65,7 +67,7 @@ sanitize-build: $(VENV)/.installed
 
 sanitize: sanitize-build
 	$(SANITIZED) -m pytest -p no:faulthandler -p no:cacheprovider \
-		-m "not slow and not clients and not memory" $(TESTS) $(PYTEST_ARGS)
+		-m "not slow and not clients and not memory" $(SIDE_BY_SIDE) $(TESTS) $(PYTEST_ARGS)
 
 fuzz: sanitize-build
 	$(SANITIZED) fuzz/run.py --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)

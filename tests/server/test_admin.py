@@ -1,5 +1,6 @@
 import json
 import re
+import time
 import socket
 import threading
 import urllib.error
@@ -28,11 +29,21 @@ def raw(server: Serving, request: bytes) -> bytes:
         return got
 
 
-def test_metrics_are_prometheus_text(server: Serving) -> None:
+def when_counted(server: Serving, line: str) -> str:
+    """The page once it has that line: a request is counted behind its reply."""
+    deadline = time.monotonic() + 10
     text = server.get("/metrics").decode()
+    while line not in text and time.monotonic() < deadline:
+        text = server.get("/metrics").decode()
+    return text
+
+
+def test_metrics_are_prometheus_text(server: Serving) -> None:
+    wanted = 'whimbrel_commands_total{protocol="memcache",command="get"} 1\n'
+    text = when_counted(server, wanted)
     line = re.compile(r"(# (HELP|TYPE) whimbrel_\w+ .+|whimbrel_\w+(\{[^}]*\})? [-+0-9.e]+)")
     assert all(line.fullmatch(row) for row in text.splitlines())
-    assert 'whimbrel_commands_total{protocol="memcache",command="get"} 1\n' in text
+    assert wanted in text
     assert 'whimbrel_request_seconds_count{protocol="memcache",command="set"} 1\n' in text
     assert "whimbrel_memcache_get_hits_total 1\n" in text
 
