@@ -20,6 +20,7 @@ THIRD_PARTY = {
 # Parts that only make sense inside another, and are tested through it.
 THROUGH = {
     "__main__": "test_cli.py",
+    "agent/cache_commands": "agent/test_conversation_commands.py",
     "agent/callview": "agent/test_engine.py",
     "agent/certain": "agent/test_conversation.py",
     "agent/http_calls": "agent/test_conversation.py",

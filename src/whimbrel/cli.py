@@ -15,7 +15,6 @@ from whimbrel.base.options import HelpRequested
 PROGRAMS = {
     "serve": ("whimbrel.server.main", "a cache server for memcached and Redis clients"),
     "watch": ("whimbrel.agent.main", "an agent that summarises the API calls in network traffic"),
-    "watch": ("whimbrel.agent.main", "an agent that parses API calls on the network and sends summaries of them"),
     "bench": ("whimbrel.bench.main", "a load client for cache servers"),
 }
 

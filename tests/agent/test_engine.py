@@ -17,7 +17,7 @@ from whimbrel.capture.write import Record
 MIB = 1 << 20
 WINDOW_S = 10
 REQUEST = b"GET /things HTTP/1.1\r\nHost: a.example\r\n\r\n"
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{\"a\":1}"
+ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{"a":1}'
 
 
 def talks(count: int, first_port: int = 10_000) -> list[Talk]:
@@ -131,7 +131,7 @@ def test_what_a_filter_or_a_reader_of_calls_raises_is_raised() -> None:
     def breaks(call: dict[str, Any]) -> None:
         raise KeyError(call["host"])
 
-    with pytest.raises(KeyError, match="a.example"):
+    with pytest.raises(KeyError, match=r"a\.example"):
         Run(on_call=breaks).read(pcap(talks(2)))
 
 

@@ -1,8 +1,8 @@
 import json
 import re
-import time
 import socket
 import threading
+import time
 import urllib.error
 from collections.abc import Iterator
 

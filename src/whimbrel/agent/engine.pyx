@@ -31,6 +31,8 @@ from whimbrel.summary.readout cimport window_close, window_counts, window_forget
 from whimbrel.summary.template cimport Node, templates_free, templates_new, templates_set_key
 from whimbrel.summary.window cimport WINDOW_NS, window_call, window_free, window_new, window_tls
 
+import os
+
 COUNT_NAMES = (
     "packets", "wire_bytes", "filtered_packets", "kernel_drops",
     "pressure_bodies", "pressure_pairs", "pressure_flows",
@@ -65,7 +67,11 @@ cdef void heard_tls(void* context, const Flow* f, const TlsSeen* seen) noexcept 
 
 
 cdef class Engine:
-    """See engine.pyi."""
+    """Packets in; calls and windows out.  One thread at a time.
+
+    `key`: the install's, 32 bytes.  `reveal`: calls come with what was sent; for this host's eyes only.
+    Raises MemoryError when the arena cannot be mapped.
+    """
 
     def __cinit__(self, *, size_t arena_bytes, bytes key, uint32_t reveal_calls, bint reveal=False, on_call=None):
         cdef FlowSink sink
@@ -77,7 +83,7 @@ cdef class Engine:
         if not arena_init(&self.arena, arena_bytes):
             raise MemoryError(f"no address space for an arena of {arena_bytes} bytes")
         self.talk.arena = &self.arena
-        self.talk.seed = int.from_bytes(key[:8], "little")
+        self.talk.seed = int.from_bytes(os.urandom(8), "little")     # what must be the same again comes of the key
         self.talk.sink = heard_call
         self.talk.tls = heard_tls
         self.talk.context = &self.ear
@@ -172,6 +178,10 @@ cdef class Engine:
             self.filter = None
 
     def read(self, PacketReader reader, make_filter, uint64_t packets):
+        """Up to so many packets of a file, or to the end of a window; False at the file's end.
+
+        `make_filter`: link type -> BPF program (capture/filter.py).  Raises what on_call raised.
+        """
         cdef Packet p
         cdef Read answer = READ_PACKET
         cdef uint64_t taken = 0
@@ -199,6 +209,7 @@ cdef class Engine:
         return answer == READ_PACKET or answer == READ_FILL
 
     def capture(self, Ring ring, int64_t until_ns):
+        """Live packets until this monotonic time (ns), a signal, or a window's end; how many."""
         cdef uint64_t taken = 0
         cdef uint64_t now
         self.check()
@@ -215,7 +226,7 @@ cdef class Engine:
         return taken
 
     def drain(self, Ring ring):
-        """What the rings still hold when capturing ends; bounded, because more may be coming."""
+        """What the rings still hold when capturing ends; half a second of it at most."""
         cdef int64_t until_ns = precise_ns() + DRAIN_NS
         with nogil:
             while self.failure is None and precise_ns() < until_ns:
@@ -261,6 +272,7 @@ cdef class Engine:
             self.talk.pressure = step - 1
 
     def finish(self):
+        """End of input: flows end, what is under way is handed over as far as it goes."""
         self.check()
         self.finished = True
         with nogil:
@@ -291,10 +303,14 @@ cdef class Engine:
         return self.seen_ns
 
     def window_due(self):
+        """A window's 10 s of capture time are over, and something is to be read out."""
         return self.due()
 
     def close_window(self, bint explain=False):
-        """The window's content, complete; the next one begins where it ends."""
+        """The window's content; see summary/batch.py.  The next one begins.
+
+        `explain`: it also has `explained`, for each of its strings why it may leave.
+        """
         cdef list explained = [] if explain else None
         cdef int64_t end_ns
         self.due()
@@ -315,10 +331,11 @@ cdef class Engine:
         return since | {name: now[name] for name in LEVELS}
 
     def forget_told(self):
+        """A batch was lost: the next window tells every schema anew, not only those that changed."""
         window_forget_told(self.ear.window)
 
     def counts(self):
-        """Names as in COUNTS; docs/watch.md says what each means."""
+        """Everything counted and everything lost since the start, by name."""
         cdef const FlowCounts* f = &self.flows.counts
         cdef const TalkCounts* t = &self.talk.counts
         cdef dict counted = {name: self.counted[i] for i, name in enumerate(COUNT_NAMES)}
@@ -341,10 +358,12 @@ cdef class Engine:
 
     @property
     def pressure(self):
+        """0 nothing is given up, 1 bodies, 2 and calls are not told apart, 3 and flows are sampled."""
         return 3 if self.flows.sample > 1 else self.talk.pressure
 
     @property
     def sample(self):
+        """One flow in this many is followed."""
         return max(self.flows.sample, 1)
 
     @property
