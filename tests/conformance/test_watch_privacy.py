@@ -27,12 +27,16 @@ import pytest
 
 from tests.agent import hubs
 from tests.agent.reading import leaves
+from tests.summary.looks import hidden
 
 from .pcaps import Talk, pcap
 from .watching import run
 
 OFTEN, SELDOM = 40, 4  # of k = 10
-WORDS = ("heron", "lantern", "copper", "meadow", "harbor", "thistle", "velvet", "ember", "willow", "saffron")
+WORDS = (
+    "heron", "lantern", "copper", "meadow", "harbor", "thistle", "velvet", "ember", "willow", "saffron",
+    "garden", "pepper", "marble", "sister", "winter", "barrel", "candle", "hunter", "summer", "banner",
+)  # fmt: skip
 
 
 def as_value(place: str) -> str:
@@ -43,7 +47,7 @@ def as_value(place: str) -> str:
 def as_word(place: str) -> str:
     """Three words run together, others for every place."""
     number = ALL.index(place) * 7  # so that neighbours differ in more than the last word
-    return "".join(WORDS[number // 10**power % 10] for power in range(3))
+    return "".join(WORDS[number // len(WORDS) ** power % len(WORDS)] for power in range(3))
 
 
 def http(secret: str = "", *, method: str = "POST", target: str = "/orders", host: str = "shop.example",
@@ -73,13 +77,15 @@ def resp(*words: str) -> bytes:
     return f"*{len(words)}\r\n".encode() + b"".join(f"${len(w)}\r\n{w}\r\n".encode() for w in words)
 
 
-def tls_hello(name: str) -> bytes:
-    """A ClientHello with a server name."""
-    server = name.encode()
-    sni = len(server).to_bytes(2, "big")
-    sni = b"\0" + sni + server
-    sni = b"\0\0" + (len(sni) + 2).to_bytes(2, "big") + len(sni).to_bytes(2, "big") + sni
-    body = b"\x03\x03" + bytes(32) + b"\0" + b"\0\x02\x13\x01" + b"\x01\0" + len(sni).to_bytes(2, "big") + sni
+def sized(data: bytes, size_bytes: int = 2) -> bytes:
+    return len(data).to_bytes(size_bytes, "big") + data
+
+
+def tls_hello(name: str, alpn: str = "h2") -> bytes:
+    """A ClientHello with a server name and a protocol."""
+    extensions = b"\0\0" + sized(sized(b"\0" + sized(name.encode())))
+    extensions += b"\0\x10" + sized(sized(sized(alpn.encode(), 1)))
+    body = b"\x03\x03" + bytes(32) + b"\0" + b"\0\x02\x13\x01" + b"\x01\0" + sized(extensions)
     shake = b"\x01" + len(body).to_bytes(3, "big") + body
     return b"\x16\x03\x01" + len(shake).to_bytes(2, "big") + shake
 
@@ -145,6 +151,23 @@ def values() -> dict[str, Place]:
         "broken chunk size": lambda s: (http(headers=CHUNKED) + f"{s}\r\n{s}\r\n".encode(), OK),
         "broken json": lambda s: (http(body=f'{{"note": "{s}", {s}'.encode()), OK),
         "contradicting lengths": lambda s: (http(headers="Content-Length: 3\r\n", body=s.encode()), OK),
+        "matrix parameter": lambda s: (http(target=f"/orders;note={s};page={s}/items"), OK),
+        "assigned in a path": lambda s: (http(target=f"/orders/note={s}"), OK),
+        "behind a comma in a path": lambda s: (http(target=f"/orders/a,{s}"), OK),
+        "user in a host": lambda s: (http(host=f"{s}:{s}@shop.example"), OK),
+        "port of a host": lambda s: (http(host=f"shop.example:{s}"), OK),
+        "no version": lambda s: (f"GET /orders?q={s}\r\n".encode(), s.encode()),
+        "version": lambda s: (f"GET /orders HTTP/{s}\r\nHost: a\r\n\r\n".encode(), OK),
+        "semicolon in a query": lambda s: (http(target=f"/orders?a=1;{s}=2"), OK),
+        "authorization scheme": lambda s: (http(headers=f"Authorization: {s} {s}\r\n"), OK),
+        "boundary": lambda s: (
+            http(body=f"--{s}\r\n\r\nx\r\n--{s}--\r\n".encode(), kind=f"multipart/form-data; boundary={s}"), OK),
+        "multipart header": lambda s: (
+            http(body=f"--b\r\nX-{s}: {s}\r\nContent-Type: {s}/{s}\r\n\r\nx\r\n--b--\r\n".encode(),
+                 kind="multipart/form-data; boundary=b"), OK),
+        "trailer": lambda s: (http(headers=CHUNKED) + f"1\r\nx\r\n0\r\n{s}: {s}\r\n\r\n".encode(), OK),
+        "response header name": lambda s: (http(), answer(b"{}", f"X-{s}: 1\r\nSet-Cookie: {s}=1\r\n")),
+        "offered file name": lambda s: (http(), answer(b"x", f"Content-Disposition: attachment; filename={s}\r\n")),
         "after an upgrade": lambda s: (
             http(headers="Connection: upgrade\r\nUpgrade: chat\r\n"),
             f"HTTP/1.1 101 {s}\r\nUpgrade: {s}\r\n\r\n{s}".encode()),
@@ -157,6 +180,9 @@ def values() -> dict[str, Place]:
                                      f"STORED\r\nVALUE k 0 {len(s)}\r\n{s}\r\nEND\r\n".encode()),
         "memcache error": lambda s: (b"get k\r\n", f"SERVER_ERROR {s}\r\n".encode()),
         "memcache opaque": lambda s: (f"mg k O{s[:30]} v\r\n".encode(), f"VA 1 O{s[:30]}\r\nx\r\n".encode()),
+        "memcache command": lambda s: (f"{s}\r\nget k\r\n{s} k\r\n".encode(), b"ERROR\r\nEND\r\nERROR\r\n"),
+        "memcache value in a command's place": lambda s: (
+            f"set k 0 0 {len(s) - 3}\r\n{s}\r\nget k\r\n".encode(), b"CLIENT_ERROR bad data chunk\r\nERROR\r\nEND\r\n"),
         "broken memcache": lambda s: (f"get k\r\nset k 0 0 {s}\r\n".encode(), f"END\r\n{s}\r\n".encode()),
     }  # fmt: skip
     places |= {name: Place(MEMCACHE, send) for name, send in cache.items()}
@@ -169,10 +195,18 @@ def values() -> dict[str, Place]:
         "redis map reply": lambda s: (resp("HGETALL", "k"), f"%1\r\n+{s}\r\n+{s}\r\n".encode()),
         "redis push": lambda s: (resp("SUBSCRIBE", s), f">3\r\n+message\r\n+{s}\r\n+{s}\r\n".encode()),
         "broken redis": lambda s: (resp("GET", "k") + f"*2\r\n$x{s}\r\n".encode(), f"$-1\r\n?{s}\r\n".encode()),
+        "redis unknown command": lambda s: (resp("GET", "k") + resp(s, s), f"$-1\r\n-ERR {s}\r\n".encode()),
+        "redis setting": lambda s: (resp("CONFIG", "SET", "requirepass", s) + resp("ACL", "SETUSER", s, s), OK),
+        "redis client": lambda s: (resp("CLIENT", "SETNAME", s) + resp("GET", "k"), b"+OK\r\n$-1\r\n"),
+        "redis field and member": lambda s: (resp("HSET", "k", s, s) + resp("SADD", "k", s), b":1\r\n:1\r\n"),
+        "redis channel": lambda s: (resp("PUBLISH", s, s), b":1\r\n"),
+        "redis move": lambda s: (resp("MIGRATE", "h", "1", "k", "0", "9", "AUTH2", s, s), b"+OK\r\n"),
+        "inline command": lambda s: (f"GET k\r\n{s} {s}\r\nAUTH {s}\r\n".encode(), b"$-1\r\n-ERR\r\n+OK\r\n"),
         "inline redis": lambda s: (f"SET k {s}\r\n".encode(), b"+OK\r\n"),
     }  # fmt: skip
     places |= {name: Place(REDIS, send) for name, send in redis.items()}
     places["redis value split"] = Place(REDIS, redis["redis value"], mss=3)
+    places["TLS protocol"] = Place(TLS, lambda s: (tls_hello("a.example", s), b"\x15\x03\x03\x00\x02\x02\x28"))
     places["after a TLS hello"] = Place(TLS, lambda s: (tls_hello("a.example") + s.encode(), s.encode()))
     return places
 
@@ -192,11 +226,28 @@ def names() -> dict[str, Place]:
         "form name": lambda s: (http(body=f"{s}=1".encode(), kind=form), OK),
         "multipart name": lambda s: (
             http(body=multipart(s, "f", "x"), kind="multipart/form-data; boundary=bnd"), OK),
+        "matrix parameter's name": lambda s: (http(target=f"/orders;{s}=1"), OK),
+        "tunnel": lambda s: (http(method="CONNECT", target=f"{s}.example:443"), answer(b"", line="403 No")),
+        "query without values": lambda s: (http(target=f"/orders?{s}"), OK),
+        "key of every item": lambda s: (http(body=json.dumps([{s: n} for n in range(50)]).encode()), OK),
+        "key of every member": lambda s: (
+            http(), answer(json.dumps({f"u{n}x{n * 7}": {"a": {s: n}} for n in range(50)}).encode())),
+        "parameter again and again": lambda s: (http(target="/orders?" + "&".join([f"{s}=1"] * 50)), OK),
+        "header again and again": lambda s: (http(headers=f"X-{s}: 1\r\n" * 50), OK),
         "gzip key": lambda s: (
             http(body=gzip.compress(json.dumps({s: 1}).encode()), headers="Content-Encoding: gzip\r\n"), OK),
     }  # fmt: skip
     places = {name: Place(WEB, send, name=True) for name, send in web.items()}
     places["path split across packets"] = Place(WEB, web["path segment"], name=True, mss=3)
+
+    def many(s: str) -> list[str]:
+        return [f"user:{s}:{n}" for n in range(50)]
+
+    places["many memcache keys"] = Place(
+        MEMCACHE, lambda s: (f"get {' '.join(many(s))}\r\n".encode(), b"END\r\n"), True
+    )
+    places["many redis keys"] = Place(REDIS, lambda s: (resp("MGET", *many(s)), b"*50\r\n" + b"$-1\r\n" * 50), True)
+    places["assigned in a key"] = Place(REDIS, lambda s: (resp("GET", f"user=9&note={s}"), b"$-1\r\n"), True)
     places["memcache key"] = Place(MEMCACHE, lambda s: (f"get user:{s}:x\r\n".encode(), b"END\r\n"), name=True)
     places["redis key"] = Place(REDIS, lambda s: (resp("GET", f"user:{s}:x"), b"$-1\r\n"), name=True)
     places["redis command"] = Place(REDIS, lambda s: (resp("GET", "k") + resp(s, "k"), b"$-1\r\n:1\r\n"), name=True)
@@ -208,7 +259,7 @@ def names() -> dict[str, Place]:
 
 PLACES = values() | names()
 ALL = [f"{name}{rare}" for name in PLACES for rare in ("", " rare")]
-assert len(ALL) * 7 < 1000  # or two places had the same words
+assert len(ALL) * 7 < len(WORDS) ** 3  # or two places had the same words
 
 
 def planted() -> Iterator[tuple[str, str, int]]:
@@ -251,16 +302,17 @@ def leaked(haystack: bytes, secret: str) -> list[bytes]:
 
 def test_the_search_finds_what_it_should() -> None:
     secret = as_value("x")
-    for hidden in (
+    for coded in (
         secret,
         secret.upper(),
         secret.encode().hex().upper(),
         base64.b64encode(b"ab" + secret.encode()).decode(),
     ):
-        assert leaked(b"..." + hidden.encode() + b"...", secret)
+        assert leaked(b"..." + coded.encode() + b"...", secret)
     assert not leaked(b"nothing", secret)
     assert len({secret for _, secret, _ in planted()}) == 2 * len(PLACES)
     assert all(re.fullmatch("[a-z]{12,}", as_word(name)) for name in PLACES)
+    assert not any(hidden(as_word(name)) for name in ALL) and all(hidden(as_value(name)) for name in PLACES)
 
 
 @pytest.fixture(scope="module")
