@@ -85,6 +85,23 @@ CASES = {
         [*HANDSHAKE, REQUEST, (1, 500 + (1 << 25), 103, b"", RST), REPLY, *GOODBYE],
         WHOLE,
     ),
+    "RST before bytes that nobody acknowledged": (
+        [*HANDSHAKE, REQUEST, REPLY, (1, 500, 103, b"", RST)],
+        [ASKED, ANSWERED, (-1, "over", "rst")],
+    ),
+    "an old RST": ([*HANDSHAKE, REQUEST, REPLY, (0, 101, 502, b"", RST), *GOODBYE], WHOLE),
+    "an RST that data comes from beyond of": (
+        [*HANDSHAKE, (0, 101, 500, b"", RST), (0, 102, 500, b"", RST), REQUEST, REPLY, *GOODBYE],
+        WHOLE,
+    ),
+    "an RST just behind a FIN": (
+        [*HANDSHAKE, REQUEST, REPLY, GOODBYE[0], (0, 104, 502, b"", RST)],
+        [ASKED, ANSWERED, HALVES[0], (-1, "over", "rst")],
+    ),
+    "many RSTs from elsewhere": (
+        [*HANDSHAKE, *[(0, (i << 26) + (1 << 25), 500, b"", RST) for i in range(60)], REQUEST, REPLY, *GOODBYE],
+        WHOLE,
+    ),
     "data from elsewhere": (
         [*HANDSHAKE, REQUEST, (1, 500 + (1 << 31), 103, b"evil"), REPLY, *GOODBYE],
         WHOLE,
@@ -119,6 +136,19 @@ CASES = {
     ),
     "no data at all": ([*HANDSHAKE, (0, 100, 500, b"", FIN), (1, 500, 101, b"", FIN)], [*HALVES, OVER]),
 }
+
+
+def test_a_flow_may_go_on_behind_an_rst_that_was_only_guessed() -> None:
+    rows = [*HANDSHAKE, REQUEST, (0, 150, 500, b"", RST)]
+    recorder = play(FlowRecorder(), packets(*rows))
+    recorder.tick(10_000 * MS)
+    assert recorder.live == 0  # the sender said nothing more: it was believed
+    recorder.segment(*ENDS, 103, 500, data=b"ask", time_ns=10_001 * MS)
+    recorder.close()
+    assert [event[:4] for event in recorder.events if event[2] == "data"] == [
+        (1, 0, "data", b"ask"),
+        (2, 0, "data", b"ask"),
+    ]
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -19,7 +19,8 @@ from whimbrel.capture.decode cimport Segment, TCP_ACK, TCP_FIN, TCP_RST
 from whimbrel.capture.flow cimport FLOW_WAIT_BYTES, FLOW_WINDOW_NS, FLOW_WINDOW_PACKETS, FlowTable
 from whimbrel.capture.flow_start cimport begin, start_where_it_lies
 from whimbrel.capture.flow_state cimport (
-    FLOW_MUCH_BYTES, FLOW_PATIENCE_NS, FLOW_PLAUSIBLE, FLOW_START_SPAN, FLOW_STRANGE, Item, MARK_ABANDONED, Piece,
+    FLOW_MUCH_BYTES, FLOW_PATIENCE_NS, FLOW_PLAUSIBLE, FLOW_START_SPAN, FLOW_STRANGE, Item, MARK_ABANDONED, MARK_GUESSED,
+    Piece,
     Record, SIDE_ACKED, SIDE_BEGUN, SIDE_CLOSED, SIDE_SEEN, Side, Wait, ahead)
 from whimbrel.capture.flow_wait cimport (
     piece_cut, piece_end, wait_close, wait_heard, wait_insert, wait_release, wait_take, wait_to_end)
@@ -73,13 +74,15 @@ cdef Order piece_comes(FlowTable* t, Record* r, Piece* p) noexcept nogil:
     cdef Side* mine = &r.sides[p.side]
     if not plausible(r, p):
         t.counts.implausible += 1
-        mine.strange += 1
+        mine.strange += not p.flags & TCP_RST       # anybody sends those
         return ORDER_STRANGE if mine.strange >= FLOW_STRANGE else ORDER_ON
     mine.strange = 0
     if p.flags & TCP_RST:           # what data it carries is a message to people
         p.len = 0
         p.hole = 0
         p.flags &= ~TCP_FIN
+    elif r.wait != NULL:
+        disprove_resets(t, r, p)
     if r.wait != NULL:
         wait_heard(t, r, p)
     if mine.flags & SIDE_BEGUN and p.seq != mine.next:
@@ -109,7 +112,7 @@ cdef bint plausible(Record* r, const Piece* p) noexcept nogil:
     if mine.flags & SIDE_BEGUN:
         off = ahead(p.seq, mine.next)
         if p.flags & TCP_RST:
-            return -FLOW_WAIT_BYTES <= off <= FLOW_WAIT_BYTES
+            return off <= FLOW_WAIT_BYTES and not is_old(r, p, off)
         return -FLOW_PLAUSIBLE <= off <= FLOW_PLAUSIBLE
     if r.wait == NULL or r.wait.head[p.side] == NULL:
         return True
@@ -117,6 +120,28 @@ cdef bint plausible(Record* r, const Piece* p) noexcept nogil:
     if not -FLOW_START_SPAN <= off <= FLOW_START_SPAN:
         return False
     return ahead(piece_end(&r.wait.tail[p.side].piece), p.seq) <= 2 * FLOW_START_SPAN
+
+
+cdef inline bint is_old(const Record* r, const Piece* p, int32_t off) noexcept nogil:
+    """An RST from before what its receiver acknowledged: the receiver ignores it, whoever sent it."""
+    cdef const Side* other = &r.sides[1 - p.side]
+    if other.flags & SIDE_ACKED:
+        return off < 0 and ahead(p.seq, other.acked) < 0
+    return off < -FLOW_WAIT_BYTES
+
+
+cdef void disprove_resets(FlowTable* t, Record* r, const Piece* p) noexcept nogil:
+    """An RST is its sender's last: that p comes from beyond one that waits shows that it was somebody else's."""
+    cdef uint32_t end = piece_end(p) + (1 if p.flags & TCP_FIN else 0)
+    cdef Item* item = r.wait.tail[p.side]
+    if item == NULL or not item.piece.flags & TCP_RST:
+        return
+    item = r.wait.head[p.side]
+    while item != NULL and ahead(end, item.piece.seq) > 0:
+        if item.piece.flags & TCP_RST:
+            item.piece.flags &= ~TCP_RST        # nothing is left of it
+            t.counts.implausible += 1
+        item = item.next
 
 
 cdef bint trim(Piece* p, uint32_t next) noexcept nogil:
@@ -152,7 +177,7 @@ cdef Order press(FlowTable* t, Record* r, Piece* p) noexcept nogil:
         return ORDER_ON
     if p.seq != mine.next:
         if ahead(p.seq, mine.next) > 0:
-            lose(t, r, p.side, p.seq - mine.next, p.time_ns)
+            lose_before(t, r, p, p.seq - mine.next)
         elif not trim(p, mine.next):
             return ORDER_ON
     return deliver(t, r, p)
@@ -247,6 +272,12 @@ cdef void lose(FlowTable* t, Record* r, int side, uint32_t n, int64_t time_ns) n
     t.sink.gap(t.sink.context, &r.flow, side, n, time_ns)
 
 
+cdef void lose_before(FlowTable* t, Record* r, const Piece* p, uint32_t n) noexcept nogil:
+    if p.flags & TCP_RST:
+        r.flow.marks |= MARK_GUESSED
+    lose(t, r, p.side, n, p.time_ns)
+
+
 cdef Order close_side(FlowTable* t, Record* r, int side, int64_t time_ns) noexcept nogil:
     r.sides[side].next += 1
     r.sides[side].flags |= SIDE_CLOSED
@@ -318,7 +349,7 @@ cdef Order give_up(FlowTable* t, Record* r) noexcept nogil:
     hole = ahead(head.piece.seq, r.sides[side].next)
     missing = awaits(r, &head.piece)
     if hole > 0:
-        lose(t, r, side, <uint32_t> hole, head.piece.time_ns)
+        lose_before(t, r, &head.piece, <uint32_t> hole)
     elif missing:
         if head_there != NULL:
             missing = min(missing, head_there.piece.seq - r.sides[1 - side].next)

@@ -34,6 +34,7 @@ cdef enum:                          # Side.flags
 cdef enum:                          # Flow.marks
     MARK_ABANDONED = 1              # by its consumer: nothing is delivered any more
     MARK_SUCCESSOR = 2              # a SYN with another start was seen: see whether it becomes a connection
+    MARK_GUESSED = 4                # an RST behind a hole was believed, which nothing confirms: it may go on
 
 cdef struct Side:
     uint32_t next                   # the sequence number to be delivered next

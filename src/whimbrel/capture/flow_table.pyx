@@ -25,7 +25,7 @@ from whimbrel.capture.flow_order cimport (
     ORDER_FIN, ORDER_ON, ORDER_RST, ORDER_STRANGE, Order, order_drop, order_flush, order_late, order_segment)
 from whimbrel.capture.flow_start cimport start_at, start_swap
 from whimbrel.capture.flow_state cimport (
-    FLOW_START_SPAN, FLOW_WAIT_SHARE, MARK_ABANDONED, MARK_SUCCESSOR, Own, Record, SIDE_ACKED, SIDE_BEGUN, SIDE_CLOSED,
+    FLOW_START_SPAN, FLOW_WAIT_SHARE, MARK_ABANDONED, MARK_GUESSED, MARK_SUCCESSOR, Own, Record, SIDE_ACKED, SIDE_BEGUN, SIDE_CLOSED,
     SIDE_SEEN, Side, Wait, ahead, own_of, record_at, reference)
 from whimbrel.capture.flow_wait cimport wait_to_end
 
@@ -366,7 +366,7 @@ cdef void end(FlowTable* t, Record* r, FlowEnd why, int64_t time_ns) noexcept no
     elif order == ORDER_RST:
         why = FLOW_RST
     order_drop(t, r)
-    if why == FLOW_FIN or why == FLOW_RST:
+    if why == FLOW_FIN or (why == FLOW_RST and not r.flow.marks & MARK_GUESSED):
         remember_over(t, r, time_ns)
     t.sink.over(t.sink.context, &r.flow, why, time_ns)
     index_remove(t, r)
