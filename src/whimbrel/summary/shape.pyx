@@ -8,6 +8,7 @@ anything is hashed; and formats are looked at in samples.
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 from whimbrel.base.arena cimport Arena
+from whimbrel.base.atomic cimport load_relaxed64, store_relaxed64
 from whimbrel.base.hash cimport hash_bytes
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.json.walk cimport (
@@ -59,20 +60,40 @@ cdef inline Tree tree_of(ShapeBuilder* b) noexcept nogil:
     return t
 
 
+# Every body meets its keys anew, and whether one looks like a value takes longer to find out than anything else about
+# it.  So the answers for keys met lately are kept: 63 bits of a keyed hash and the answer, in one word, so that threads
+# may share them.  A key that is not there is looked at.
+cdef enum:
+    ANSWERS = 2048                  # 16 KiB: the keys of a few hundred endpoints
+
+cdef uint64_t answers[ANSWERS]
+
+
+cdef bint is_odd(Slice key, uint64_t hash) noexcept nogil:
+    cdef uint64_t* answer = &answers[hash >> 53]
+    cdef uint64_t kept = load_relaxed64(answer)
+    if kept ^ hash > 1:
+        kept = hash & ~<uint64_t> 1 | looks_like_value(key)
+        store_relaxed64(answer, kept)
+    return kept & 1
+
+
 cdef Shape* unknown_key(ShapeBuilder* b, Shape* parent, Slice key) noexcept nogil:
     """Found by its hash, or made; the cursor is where it should have been."""
     cdef Tree t = tree_of(b)
+    cdef uint64_t hash
     cdef uint32_t key_hash
     cdef Shape* last = NULL
     cdef Shape* s
     cdef bint odd
     if parent.map_like or key.len > SHAPE_KEY_BYTES:
         return special_child(&t, parent, SHAPE_VALUES)
-    key_hash = <uint32_t> hash_bytes(key.ptr, key.len, b.seed) | 1
+    hash = hash_bytes(key.ptr, key.len, b.seed)
+    key_hash = <uint32_t> hash | 1
     s = find_key(parent, key, key_hash, &last)
     if s != NULL:
         return s
-    odd = looks_like_value(key)
+    odd = is_odd(key, hash)
     if parent.keys >= SHAPE_KEYS or (odd and parent.odd_keys >= SHAPE_ODD_KEYS):
         to_map(&t, parent)
     if parent.map_like or b.nodes >= SHAPE_NODES:
