@@ -43,7 +43,8 @@ def run(path: Path, *options: str, core: int | None = None) -> tuple[dict[str, A
             raise RuntimeError(f"whimbrel watch ended with {process.returncode}")
         out.seek(0)
         summary = json.load(out)
-    return summary, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    # not ru_maxrss: that counts what this process had when it forked
+    return summary, usage.ru_utime + usage.ru_stime, summary["resident_peak_bytes"] / MIB
 
 
 def start_up(directory: Path) -> float:

@@ -29,3 +29,11 @@ def test_memory_shows_and_comes_back() -> None:
 
 def test_this_process_is_resident() -> None:
     assert 1 << 20 < resident_bytes() < 1 << 34
+
+
+def test_the_peak_remembers_what_is_gone() -> None:
+    program = PROGRAM.replace("resident_bytes", "resident_peak_bytes")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    before, with_them, after = map(int, done.stdout.splitlines()[1].split())
+    assert with_them - before > 18_000_000
+    assert after >= with_them

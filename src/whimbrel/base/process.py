@@ -21,8 +21,17 @@ def prepare_process() -> None:
 
 def resident_bytes() -> int:
     """What this process has resident now."""
+    return _status_bytes("VmRSS:")
+
+
+def resident_peak_bytes() -> int:
+    """The most it had at any time."""
+    return _status_bytes("VmHWM:")
+
+
+def _status_bytes(field: str) -> int:
     with Path("/proc/self/status").open(encoding="ascii") as file:
         for line in file:
-            if line.startswith("VmRSS:"):
+            if line.startswith(field):
                 return int(line.split()[1]) * 1024
-    raise OSError("no VmRSS in /proc/self/status")
+    raise OSError(f"no {field[:-1]} in /proc/self/status")
