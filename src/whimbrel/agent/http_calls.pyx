@@ -178,6 +178,7 @@ cdef void tunnel_begins(Conversation* c, Pending* p, int64_t now) noexcept nogil
     if p != NULL:
         p.call.flags |= CALL_UPGRADED
     message_ends(c, SERVER, True, 0, now)
+    pending_flush(c, CALL_NO_RESPONSE | CALL_UNPAIRED)      # sent into the tunnel: no requests of this server
     go_opaque(c)
 
 

@@ -128,6 +128,8 @@ cdef Pending* mc_pending(Conversation* c, const McRequest* r, int64_t first_ns, 
     if MC_META_GET <= r.command <= MC_META_ARITHMETIC:
         p.quiet = r.noreply
         take_opaque(p, r.options)
+        if p.quiet and c.tail != NULL and c.tail.quiet:
+            p.call.flags |= c.tail.call.flags & CALL_UNPAIRED
     return p
 
 
@@ -177,9 +179,22 @@ cdef bint is_suppressed(const Pending* p, int code) noexcept nogil:
     return code == MR_HD and (p.kind == MC_META_SET or p.kind == MC_META_DELETE)
 
 
-cdef bint fits(const Pending* p, const McResponse* a) noexcept nogil:
+cdef struct Said:                   # of a meta reply, looked up once however many requests it may answer
+    Slice opaque                    # ptr NULL: not there
+    Slice key
+    bint base64                     # a base64 key comes back as it was sent, which is not what is kept
+
+
+cdef Said said_by(const McResponse* a) noexcept nogil:
+    cdef Said said
+    said.opaque = flag_of(a.text, c"O")
+    said.key = flag_of(a.text, c"k")
+    said.base64 = flag_of(a.text, c"b").ptr != NULL
+    return said
+
+
+cdef bint fits(const Pending* p, const McResponse* a, const Said* said) noexcept nogil:
     cdef bint meta = MC_META_GET <= p.kind <= MC_META_ARITHMETIC
-    cdef Slice token
     if a.code == MR_FAILED:
         return True
     if not (expected(p.kind) >> a.code) & 1:
@@ -188,17 +203,10 @@ cdef bint fits(const Pending* p, const McResponse* a) noexcept nogil:
         return True
     if p.quiet and is_suppressed(p, a.code):
         return False
-    token = flag_of(a.text, c"O")
-    if token.ptr != NULL or p.opaque_len:
-        if token.len != p.opaque_len or not slice_eq(token, slice_of(p.opaque, p.opaque_len)):
+    if said.opaque.ptr != NULL or p.opaque_len:
+        if said.opaque.len != p.opaque_len or not slice_eq(said.opaque, slice_of(p.opaque, p.opaque_len)):
             return a.code == MR_EN and p.opaque_len == 0
-    token = flag_of(a.text, c"k")
-    # a base64 key comes back as it was sent, which is not what is kept
-    return token.ptr == NULL or p.call.key.len == 0 or flag_of(a.text, c"b").ptr != NULL or slice_eq(token, p.call.key)
-
-
-cdef bint says_whose(const McResponse* a) noexcept nogil:
-    return flag_of(a.text, c"O").ptr != NULL or flag_of(a.text, c"k").ptr != NULL
+    return said.key.ptr == NULL or p.call.key.len == 0 or said.base64 or slice_eq(said.key, p.call.key)
 
 
 cdef inline void forget(Conversation* c, const Pending* p) noexcept nogil:
@@ -224,23 +232,37 @@ cdef void pass_over(Conversation* c, const Pending* until, uint32_t flags) noexc
         pending_report(c, p)
 
 
+cdef uint32_t doubt_others(Pending* p, const McResponse* a, const Said* said) noexcept nogil:
+    """This quiet request or another behind it: one of them was answered, and nobody knows which.
+
+    Those behind one that is flagged were flagged with it, or when they came (mc_pending): so a run is walked once.
+    """
+    cdef uint32_t flags = 0
+    while p.quiet and p.next != NULL:
+        p = p.next
+        if fits(p, a, said):
+            flags = CALL_UNPAIRED
+            if p.call.flags & CALL_UNPAIRED:
+                break
+            p.call.flags |= CALL_UNPAIRED
+    return flags
+
+
 cdef Pending* whose(Conversation* c, const McResponse* a) noexcept nogil:
     """The request that this line answers, which is the queue's head then; NULL: nobody waits."""
     cdef Pending* p = c.head
-    cdef Pending* other
     cdef uint32_t flags = 0
+    cdef Said said
     if c.dropped_first or p == NULL:
         return NULL
-    while p != NULL and p.quiet and not fits(p, a) and p.dropped_after == 0:
+    said = said_by(a)
+    while p.quiet and p.next != NULL and p.dropped_after == 0 and not fits(p, a, &said):
         p = p.next
-    if p == NULL or not fits(p, a):
+    if not fits(p, a, &said):
         certain_orphan(c)
         return c.head
-    other = p.next if p.quiet and not says_whose(a) else NULL
-    while other != NULL:
-        if fits(other, a):
-            flags = CALL_UNPAIRED
-        other = other.next if other.quiet else NULL
+    if p.quiet and said.opaque.ptr == NULL and said.key.ptr == NULL:
+        flags = doubt_others(p, a, &said)
     p.call.flags |= flags
     pass_over(c, p, flags)
     return p
@@ -309,7 +331,8 @@ cdef void mc_line(Conversation* c, const McResponse* a, uint64_t length, int64_t
         else:
             if p.call.outcome == OUTCOME_NONE:
                 p.call.outcome = <uint8_t> outcome
-            keys_settle(p, outcome, False)
+            if a.last:              # END; what else there is before it is not this command's
+                keys_settle(p, outcome, False)
         if p.kind == MC_LRU_CRAWLER and a.code == MR_LINE and a.text.len > 4 and a.text.ptr[3] == c"=":
             last = False            # a dump: key=... lines until END
     if last:

@@ -252,6 +252,7 @@ cdef void resp_element(Conversation* c) noexcept nogil:
         r.exec_at = NULL
         r.mark = 0
         r.pushed = s.kind == RESP_PUSH
+        r.subscribed = r.subscribed and not r.pushed    # RESP3: no array is a message
         if p != NULL and not r.pushed:
             answer_first(p, s)
         return

@@ -41,18 +41,19 @@ cdef void half_is_over(Conversation* c, int role) noexcept nogil:
 
 
 cdef void head_is_bad(Conversation* c, int role, int64_t first_ns, int64_t now) noexcept nogil:
-    """In a conversation that is certain it is the peers' business: this half is over.  Else we were wrong."""
+    """A server refuses what is no request, and that half is over.  Else a start is looked for.
+
+    A server may go on, where its client puts up with bytes behind a 204: its later responses are not to be denied.
+    """
     c.talk.counts.malformed += 1
     keep_nothing(c, &c.half[role])
-    if c.doubt or c.provisional:
-        certain_gap(c, role)
-    elif role == CLIENT:
+    if role == CLIENT and not c.doubt and not c.provisional:
         malformed_request(c, first_ns, now)
         half_is_over(c, CLIENT)
-    else:
-        if c.head != NULL:
-            c.head.call.flags |= CALL_MALFORMED
-        half_is_over(c, SERVER)
+        return
+    if role == SERVER and c.head != NULL:
+        c.head.call.flags |= CALL_MALFORMED
+    certain_gap(c, role)
 
 
 cdef H1Status parse_head(
@@ -169,7 +170,7 @@ cdef size_t body_bytes(Conversation* c, int role, const uint8_t* data, size_t n,
 
 cdef void body_is_bad(Conversation* c, int role) noexcept nogil:
     c.talk.counts.malformed += 1
-    if c.doubt or c.provisional:
+    if role == SERVER or c.doubt or c.provisional:
         certain_gap(c, role)
     else:
         half_is_over(c, role)
