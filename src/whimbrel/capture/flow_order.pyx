@@ -19,9 +19,8 @@ from whimbrel.capture.decode cimport Segment, TCP_ACK, TCP_FIN, TCP_RST
 from whimbrel.capture.flow cimport FLOW_WAIT_BYTES, FLOW_WINDOW_NS, FLOW_WINDOW_PACKETS, FlowTable
 from whimbrel.capture.flow_start cimport begin, start_where_it_lies
 from whimbrel.capture.flow_state cimport (
-    FLOW_MUCH_BYTES, FLOW_PATIENCE_NS, FLOW_PLAUSIBLE, FLOW_START_SPAN, FLOW_STRANGE, Item, MARK_ABANDONED, MARK_GUESSED,
-    Piece,
-    Record, SIDE_ACKED, SIDE_BEGUN, SIDE_CLOSED, SIDE_SEEN, Side, Wait, ahead)
+    FLOW_MUCH_BYTES, FLOW_PATIENCE_NS, FLOW_PLAUSIBLE, FLOW_START_SPAN, FLOW_STRANGE, Item, MARK_ABANDONED,
+    MARK_GUESSED, Piece, Record, SIDE_ACKED, SIDE_BEGUN, SIDE_CLOSED, SIDE_SEEN, Side, Wait, ahead)
 from whimbrel.capture.flow_wait cimport (
     piece_cut, piece_end, wait_close, wait_heard, wait_insert, wait_release, wait_take, wait_to_end)
 

@@ -25,8 +25,8 @@ from whimbrel.capture.flow_order cimport (
     ORDER_FIN, ORDER_ON, ORDER_RST, ORDER_STRANGE, Order, order_drop, order_flush, order_late, order_segment)
 from whimbrel.capture.flow_start cimport start_at, start_swap
 from whimbrel.capture.flow_state cimport (
-    FLOW_START_SPAN, FLOW_WAIT_SHARE, MARK_ABANDONED, MARK_GUESSED, MARK_SUCCESSOR, Own, Record, SIDE_ACKED, SIDE_BEGUN, SIDE_CLOSED,
-    SIDE_SEEN, Side, Wait, ahead, own_of, record_at, reference)
+    FLOW_START_SPAN, FLOW_WAIT_SHARE, MARK_ABANDONED, MARK_GUESSED, MARK_SUCCESSOR, Own, Record, SIDE_ACKED,
+    SIDE_BEGUN, SIDE_CLOSED, SIDE_SEEN, Side, Wait, ahead, own_of, record_at, reference)
 from whimbrel.capture.flow_wait cimport wait_to_end
 
 cdef extern from *:
