@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -17,6 +18,7 @@ PROGRAMS = {
     "watch": ("whimbrel.agent.main", "an agent that summarises the API calls in network traffic"),
     "bench": ("whimbrel.bench.main", "a load client for cache servers"),
 }
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def usage() -> str:
@@ -31,9 +33,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = run(argv)
         sys.stdout.flush()
     except BrokenPipeError:  # `whimbrel ... | head`: who reads has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter's last flush complains
+        forget_output()
+        return 1
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        print(f"whimbrel: cannot write: {error.strerror}", file=sys.stderr)
+        forget_output()
         return 1
     return code
+
+
+def forget_output() -> None:
+    """Or the interpreter's last flush complains."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run(argv: Sequence[str] | None) -> int:

@@ -46,6 +46,31 @@ def test_the_same_batches_go_to_the_file_and_to_the_spool(tmp_path: Path) -> Non
     assert not delivery.lost_any()
 
 
+class Narrow(io.BytesIO):
+    """A disk with room for so many bytes, which takes a few at a time."""
+
+    room = 0
+
+    def write(self, data: Any) -> int:
+        taken = min(len(data), 100, self.room - self.tell())
+        if taken <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(bytes(data[:taken]))
+
+
+def test_a_record_is_in_the_file_whole_or_not_at_all() -> None:
+    out, said = Narrow(), list[str]()
+    delivery = Delivery("me", out, None, said.append)
+    for room in (1000, 400, 5000):
+        out.room = room
+        delivery.window(told(room))
+    out.seek(0)
+    batches = list(read_batches(out))
+    assert [batch["endpoints"][0]["rows"][0]["calls"] for batch in batches] == [1000, 5000]
+    assert [batch["lost_calls"] for batch in batches] == [0, 400]
+    assert said == ["a batch cannot be stored: No space left on device"]
+
+
 def test_a_window_in_which_nothing_happened_is_no_batch(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", 1 << 20)
     Delivery("me", None, spool, print).window(window())

@@ -33,7 +33,7 @@ class Run:
     def __init__(self, arena_bytes: int = 16 * MIB, **options: Any) -> None:
         self.calls: list[dict[str, Any]] = []
         self.windows: list[dict[str, Any]] = []
-        options = {"on_call": self.calls.append, "reveal_calls": 1} | options
+        options = {"on_call": self.calls.append, "reveal_calls": 1, **options}
         self.engine = Engine(arena_bytes=arena_bytes, key=b"k" * 32, **options)
 
     def read(self, data: bytes, make_filter: Any = None, packets: int = 1000) -> Run:
@@ -157,3 +157,16 @@ def test_what_is_given_up_under_pressure_is_counted_and_taken_up_again() -> None
     assert run.engine.pressure >= 1
     run.engine.finish()
     assert run.engine.arena_used < 4 * MIB
+
+
+def test_a_flow_that_is_not_read_is_an_edge() -> None:
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    unread = [
+        Talk(client_end=("10.0.0.1", 10_000), server_end=("10.0.0.2", 443)).client(preface).close(),
+        Talk(client_end=("10.0.0.1", 10_001), server_end=("10.0.0.2", 22)).server(b"SSH-2.0-x\r\n").close(),
+    ]
+    window = Run().read(pcap(unread)).finish().windows[0]
+    assert sorted((edge["protocol"], edge["port"], edge["flows"]) for edge in window["edges"]) == [
+        ("http2", 443, 1),
+        ("opaque", 22, 1),
+    ]

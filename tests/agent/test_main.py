@@ -163,6 +163,21 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
         assert process.stderr.read() == b""
 
 
+@pytest.mark.parametrize("how", [(), ("--calls",), ("--json",)])
+def test_where_nothing_more_can_be_written_it_is_one_line(capture: Path, how: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            command(str(capture), *how), stdout=full, stderr=subprocess.PIPE, env=environment(), timeout=60, check=False
+        )
+    assert (done.returncode, text(done.stderr)) == (1, "whimbrel: cannot write: No space left on device\n")
+
+
+def test_a_full_disk_behind_out_is_one_line(capture: Path, tmp_path: Path) -> None:
+    done = run(str(capture), "--out", "/dev/full", "--state", str(tmp_path / "s"))
+    assert done.returncode == 1
+    assert text(done.stderr) == "whimbrel: a batch cannot be stored: No space left on device\n"
+
+
 def test_an_interrupted_file_prints_what_was_read_and_says_so(capture: Path) -> None:
     with subprocess.Popen(command("-"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           env=environment()) as process:  # fmt: skip
@@ -174,6 +189,7 @@ def test_an_interrupted_file_prints_what_was_read_and_says_so(capture: Path) -> 
         process.stdin.close()
         assert process.wait(60) == 130
         assert b"/orders/{integer}" in process.stdout.read()
+        assert process.stderr is not None and b"interrupted" in process.stderr.read()
 
 
 def wait_until_read(process: subprocess.Popen[bytes]) -> None:

@@ -60,6 +60,13 @@ def test_the_table_of_a_file() -> None:
     assert blank == "" and seen == "1,234 packets, 5 MiB, 3 connections, 17 calls" and lost == "nothing was lost"
 
 
+def test_calls_without_an_answer_are_part_of_the_mix() -> None:
+    made, out = report("x.pcap")
+    made.window(window(endpoint("1", row(3, 200), row(1, 0))), Engine())
+    made.end(Engine())
+    assert "200 75%, none 25%" in out.getvalue()
+
+
 def test_losses_are_named() -> None:
     made, out = report("x.pcap")
     made.end(Engine(kernel_drops=7, gaps=2, unpaired=1))

@@ -33,6 +33,19 @@ def test_the_column_that_may_gives_way() -> None:
     assert len(lines(COLUMNS, [["x" * 50, "7"]], width=5)[1]) == 12 + 2 + 5  # no narrower than it makes sense
 
 
+def test_columns_go_before_others_are_cut_to_nothing() -> None:
+    columns = (*COLUMNS, Column("p99", right=True, goes=True), Column("size", right=True, goes=True))
+    rows = [["/an/endpoint/with/a/long/path", "7", "1 ms", "9 KiB"]]
+    titles = {width: lines(columns, rows, width)[0].split() for width in (80, 40, 35)}
+    assert titles == {80: ["path", "calls", "p99", "size"], 40: ["path", "calls", "p99"], 35: ["path", "calls"]}
+    assert all(len(line) <= width for width in (80, 40, 35) for line in lines(columns, rows, width))
+
+
+def test_the_widest_gives_way_first() -> None:
+    columns = (Column("host", gives_way=True), Column("path", gives_way=True))
+    assert [len(cell) for cell in lines(columns, [["h" * 16, "p" * 60]], 42)[1].split()] == [16, 24]
+
+
 def test_no_rows_is_a_line_of_titles() -> None:
     assert lines(COLUMNS, []) == ["path  calls"]
 

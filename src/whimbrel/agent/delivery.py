@@ -11,9 +11,11 @@ that the hub refused) is told by the next batch; and since a schema is told once
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -43,6 +45,20 @@ def calls_of(window: Window) -> int:
 def is_empty(window: Window) -> bool:
     """Nothing happened and nothing changed."""
     return not (window["endpoints"] or window["edges"] or window["reuse"] or window["aliases"])
+
+
+def append(out: BinaryIO, record: bytes) -> None:
+    """The whole record, or nothing of it: what is behind it in the file must be found."""
+    begin = out.seek(0, os.SEEK_END) if out.seekable() else None
+    left = memoryview(record)
+    try:
+        while left:
+            left = left[out.write(left) :]
+    except OSError:
+        if begin is not None:
+            with suppress(OSError):
+                out.truncate(begin)
+        raise
 
 
 class Delivery:
@@ -81,13 +97,17 @@ class Delivery:
         lost, self.lost_since = self.lost_since, False
         return lost
 
+    @property
+    def failed(self) -> bool:
+        """There is a loss that no batch has told."""
+        return bool(self.lost)
+
     def _store(self, batch: Batch, told: Losses) -> None:
         data = batch.encode()
         if self.spool is not None:
             self.spool.put(data, batch.id, batch.calls, told)
         if self.out is not None:
-            self.out.write(data)
-            self.out.flush()
+            append(self.out, data)
         self.batches += 1
 
     def _say(self, trouble: str) -> None:
@@ -129,6 +149,10 @@ class Behind:
 
     def lost_any(self) -> bool:
         return self.delivery.lost_any() or bool(self.overrun)
+
+    @property
+    def failed(self) -> bool:
+        return self.delivery.failed or bool(self.overrun)
 
     def _run(self) -> None:
         while (window := self.queue.get()) is not None:

@@ -77,11 +77,13 @@ def open_kept(options: WatchOptions, opened: ExitStack) -> State:
 def open_out(path: str | None, opened: ExitStack) -> BinaryIO | None:
     if path is None:
         return None
+    if path == "-":
+        raise UsageError("--out: '-' is not a file, and batches are not text; name a file")
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise UsageError(f"--out: {path!r}: {error.strerror}") from None
-    return opened.enter_context(os.fdopen(handle, "ab"))
+    return opened.enter_context(os.fdopen(handle, "ab", buffering=0))
 
 
 def open_delivery(state: State, out: BinaryIO | None, spool: Spool | None) -> Delivery | None:
@@ -211,10 +213,12 @@ class Watch:
         for name in self.options.files:
             if not self.stopping:
                 self.read(engine, name)
+        if self.stopping:
+            say("interrupted: this is what was read until then")
         engine.finish()
         self.close_window(engine)
         self.end(engine)
-        return INTERRUPTED if self.stopping else 0
+        return INTERRUPTED if self.stopping else self.code()
 
     def read(self, engine: Engine, name: str) -> None:
         with open_capture(name) as reader:
@@ -249,7 +253,7 @@ class Watch:
         engine.finish()
         self.close_window(engine)
         self.end(engine)
-        return 0
+        return self.code()
 
     def capture(self, engine: Engine, ring: Ring) -> None:
         now_ns = time.monotonic_ns()
@@ -283,6 +287,10 @@ class Watch:
     def flush(self) -> None:
         if self.printer is not None:
             self.printer.flush_if_due()
+
+    def code(self) -> int:
+        """1 where something was lost on the way out that no batch tells."""
+        return int(self.delivery is not None and self.delivery.failed)
 
     def end(self, engine: Engine) -> None:
         """Deliver, offer, print."""

@@ -13,6 +13,7 @@ import json
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -29,6 +30,7 @@ from whimbrel.agent.table import (
     share_text,
     time_text,
 )
+from whimbrel.base.process import resident_peak_bytes
 
 if TYPE_CHECKING:
     from whimbrel.agent.engine import Engine
@@ -42,10 +44,10 @@ COLUMNS = (
     Column("path or key", gives_way=True),
     Column("answers"),
     Column("calls", right=True),
-    Column("p50", right=True),
+    Column("p50", right=True, goes=True),
     Column("p99", right=True),
-    Column("request", right=True),
-    Column("response", right=True),
+    Column("request", right=True, goes=True),
+    Column("response", right=True, goes=True),
 )
 ANSWERS_SHOWN = 3
 # Counters that say that something is missing, in the order of a packet's way; the rest is in --json.
@@ -144,6 +146,7 @@ class Report:
             "end": self.end_ns / 1e9,
             "endpoints": [as_json(endpoint) for endpoint in self.endpoints.most_called()],
             "counts": dict(counts),
+            "resident_peak_bytes": resident_peak_bytes(),
         }
 
     def heading(self, counts: Mapping[str, int]) -> list[str]:
@@ -175,10 +178,13 @@ def cells(endpoint: Endpoint) -> list[str]:
 
 
 def answers(endpoint: Endpoint) -> str:
-    """200 98%, 404 2%: statuses of HTTP, outcomes of caches; a lone one without its share."""
-    mix = endpoint.statuses or endpoint.outcomes
+    """200 98%, 404 2%: statuses of HTTP, outcomes of caches, none; a lone one without its share."""
+    mix: Counter[int | str] = Counter()
+    mix.update(endpoint.statuses or endpoint.outcomes)
     total = sum(mix.values())
-    if len(mix) == 1 and total == endpoint.calls:
+    if total < endpoint.calls:
+        mix["none"] = endpoint.calls - total
+    if len(mix) == 1:
         return str(next(iter(mix)))
     shown = [f"{answer} {share_text(count, endpoint.calls)}" for answer, count in mix.most_common(ANSWERS_SHOWN)]
     return ", ".join(shown) + (", …" if len(mix) > ANSWERS_SHOWN else "")

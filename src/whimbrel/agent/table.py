@@ -15,6 +15,7 @@ from dataclasses import dataclass
 GAP = "  "
 CUT = "…"
 CUT_LEAST = 12  # characters that stay of a cell that is cut
+CUT_TO = 24  # that are wanted of it: rather than less, other columns go
 HOME, CLEAR_LINE, CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 CLEAR_SCREEN = "\x1b[2J"
 
@@ -26,7 +27,8 @@ UNSHOWN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 class Column:
     title: str
     right: bool = False
-    gives_way: bool = False
+    gives_way: bool = False  # its cells may be cut
+    goes: bool = False  # where there is no room it is left out, the last one first
 
 
 def clean(text: str) -> str:
@@ -74,22 +76,35 @@ def lines(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int |
     widths = [
         max([len(column.title), *(width_of(row[place]) for row in cells)]) for place, column in enumerate(columns)
     ]
-    over = sum(widths) + len(GAP) * (len(columns) - 1) - width if width else 0
-    for place, column in enumerate(columns):
-        if over > 0 and column.gives_way:
-            least = min(widths[place], max(CUT_LEAST, len(column.title)))
-            taken = min(over, widths[place] - least)
-            widths[place] -= taken
-            over -= taken
-            for row in cells:
-                row[place] = cut(row[place], widths[place])
+    places = kept_places(columns, widths, width) if width else range(len(columns))
+    if width:
+        narrow(columns, widths, places, width)
     every = [[column.title for column in columns], *cells]
     return [
-        GAP.join(
-            padded(cell, size, column.right) for cell, size, column in zip(row, widths, columns, strict=True)
-        ).rstrip()
+        GAP.join(padded(cut(row[at], widths[at]), widths[at], columns[at].right) for at in places).rstrip()
         for row in every
     ]
+
+
+def kept_places(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
+    """Which columns stay so that those that may be cut keep something to read."""
+    places = list(range(len(columns)))
+    while True:
+        needed = [min(widths[at], CUT_TO) if columns[at].gives_way else widths[at] for at in places]
+        going = [at for at in places if columns[at].goes]
+        if not going or sum(needed) + len(GAP) * (len(places) - 1) <= width:
+            return places
+        places.remove(going[-1])
+
+
+def narrow(columns: Sequence[Column], widths: list[int], places: Sequence[int], width: int) -> None:
+    """The widest of those that may be cut gives way, until the line fits or none is left."""
+    over = sum(widths[at] for at in places) + len(GAP) * (len(places) - 1) - width
+    for _ in range(over):
+        wide = [at for at in places if columns[at].gives_way and widths[at] > max(CUT_LEAST, len(columns[at].title))]
+        if not wide:
+            return
+        widths[max(wide, key=widths.__getitem__)] -= 1
 
 
 def screen(shown_lines: Sequence[str], height: int, width: int) -> str:

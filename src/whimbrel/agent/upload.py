@@ -56,6 +56,8 @@ def meaning(status: int) -> tuple[str, str]:
         return ANSWERS[status]
     if 200 <= status < 300:
         return STORED, ""
+    if 300 <= status < 400:
+        return AGAIN, f"the hub has another address: it answered {status}"
     if 400 <= status < 500:
         return REFUSED, f"the hub answered {status}"
     return AGAIN, f"the hub answered {status}"
@@ -225,7 +227,8 @@ class Uploader(threading.Thread):
             self.sent.refused_batches += 1
             self.sent.refused_calls += entry.calls
             self.sent.reasons[reason] = self.sent.reasons.get(reason, 0) + 1
-            self.tell(f"{reason}: a batch was set aside")
+            if self.sent.reasons[reason] == 1:  # the next batches say how many
+                self.tell(f"{reason}: a batch was set aside, and so will be others")
         if self.sent.trouble:
             self.tell("the hub takes batches again")
         self.sent.trouble = ""

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, TypeAlias
 
 FIN: int
 SYN: int
@@ -7,8 +7,8 @@ ACK: int
 REASONS: tuple[str, ...]
 SIZES: dict[str, int]
 
-End = tuple[int | bytes, int]
-Event = tuple[int, int, str, Any, int]
+End: TypeAlias = tuple[int | bytes, int]
+Event: TypeAlias = tuple[int, int, str, Any, int]
 
 class FlowRecorder:
     events: list[Event]
@@ -40,6 +40,4 @@ class FlowRecorder:
     @property
     def peak_bytes(self) -> int: ...
 
-def flood(
-    kind: str, n: int, flows: int = 1, arena_bytes: int = ..., flows_max: int = ...
-) -> dict[str, Any]: ...
+def flood(kind: str, n: int, flows: int = 1, arena_bytes: int = ..., flows_max: int = ...) -> dict[str, Any]: ...

@@ -14,6 +14,7 @@ RULES = {
     "seen": "seen in enough distinct calls at this place, and does not look like a value",
     "registered": "a word of a public registry or of the protocol itself",
     "format": "the name of a format or of a kind of ours, in place of what was there",
+    "parts": "made of what is listed as segments, each by its own rule",
     "token": "an HMAC under the install's key, in place of what was there",
     "configured": "the configuration says that it may leave",
 }

@@ -95,7 +95,7 @@ cdef str whole_template(WindowData* w, Notes notes, const Node* leaf):
     cdef const Node* n = leaf.parent
     cdef str text = put_text(leaf, True)
     if notes.rows is not None:
-        notes.note(text, "template", leaf.calls, "format")
+        notes.note(text, "template", leaf.calls, "parts")
         while n != NULL and n.kind != NODE_ROOT and n != template_host_of(leaf):
             notes.note(put_text(n, False), "segment", n.calls, node_rule(w, n))
             n = n.parent
