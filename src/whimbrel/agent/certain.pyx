@@ -36,6 +36,7 @@ cdef bint certain_request(Conversation* c, bint responding, int64_t now) noexcep
         return False
     if not c.half[CLIENT].exact or not is_over(c, responding, now):
         return False
+    c.last_ns = now                 # a silence is over with the first request behind it, others may be in its packet
     c.doubt = False
     c.provisional = True
     c.client_sure = True
