@@ -23,6 +23,9 @@ cdef struct TlsSeen:                # a handshake, for service edges; slices bor
 
 ctypedef void (*TlsSink)(void* context, const Flow* f, const TlsSeen* seen) noexcept nogil
 
+ctypedef void (*UnreadSink)(void* context, const Flow* f, int client, bint http2) noexcept nogil
+    # a flow that is not read here: nothing of it but who speaks with whom; `client` is the side that seems to be it
+
 cdef struct TalkCounts:             # since the start
     uint64_t calls
     uint64_t flows_http
@@ -44,6 +47,7 @@ cdef struct Talk:                   # what all conversations share
     uint64_t seed
     CallSink sink                   # told every call, in order of completion
     TlsSink tls                     # may be NULL
+    UnreadSink unread               # may be NULL
     void* context                   # of both
     int pressure                    # 0 none, 1 no body schemas, 2 and no pairing detail (see agent/budget)
     TalkCounts counts

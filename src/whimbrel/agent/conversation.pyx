@@ -86,6 +86,11 @@ cdef void route(Conversation* c, int side, const uint8_t* data, size_t n, int64_
 
 # ---- which protocol -----------------------------------------------------------------------------
 
+cdef void unread(const Conversation* c, bint http2) noexcept nogil:
+    if c.talk.unread != NULL:
+        c.talk.unread(c.talk.context, c.flow, c.client, http2)
+
+
 cdef bint begins(Conversation* c, Detected what) noexcept nogil:
     """Takes the answer; False: nothing to be read here."""
     cdef int role
@@ -103,9 +108,11 @@ cdef bint begins(Conversation* c, Detected what) noexcept nogil:
         c.talk.counts.flows_tls += 1
     elif what == DETECT_HTTP2:
         c.talk.counts.flows_http2 += 1
+        unread(c, True)
         return False
     else:
         c.talk.counts.flows_opaque += 1
+        unread(c, False)
         return False
     c.speaks = c.kind
     c.doubt = c.joined

@@ -29,7 +29,8 @@ from whimbrel.capture.ring cimport RING_HOLD_MS, Ring
 from whimbrel.summary.call cimport Call
 from whimbrel.summary.readout cimport window_close, window_counts, window_forget_told
 from whimbrel.summary.template cimport Node, templates_free, templates_new, templates_set_key
-from whimbrel.summary.window cimport WINDOW_NS, window_call, window_free, window_new, window_tls
+from whimbrel.summary.window cimport (
+    WINDOW_HTTP2, WINDOW_NS, WINDOW_OPAQUE, window_call, window_edge, window_free, window_new, window_tls)
 
 import os
 
@@ -66,6 +67,11 @@ cdef void heard_tls(void* context, const Flow* f, const TlsSeen* seen) noexcept 
                seen.server_name, seen.server_name_len, seen.alpn, seen.alpn_len)
 
 
+cdef void heard_unread(void* context, const Flow* f, int client, bint http2) noexcept nogil:
+    window_edge((<Ear*> context).window, f.ends[client].address, f.ends[1 - client].address, f.ends[1 - client].port,
+                WINDOW_HTTP2 if http2 else WINDOW_OPAQUE, 0)
+
+
 cdef class Engine:
     """Packets in; calls and windows out.  One thread at a time.
 
@@ -86,6 +92,7 @@ cdef class Engine:
         self.talk.seed = int.from_bytes(os.urandom(8), "little")     # what must be the same again comes of the key
         self.talk.sink = heard_call
         self.talk.tls = heard_tls
+        self.talk.unread = heard_unread
         self.talk.context = &self.ear
         sink.context = &self.talk
         sink.data = talk_data
