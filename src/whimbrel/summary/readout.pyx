@@ -305,7 +305,8 @@ cdef list reuse(WindowData* w, Notes notes, dict seen):
         if sample is not None:
             server, _ = address_of(w, notes, w.caches[i].server, seen)
             found.append(sample | {
-                "server": server, "port": w.caches[i].port, "protocol": ours(notes, PROTOCOLS[w.caches[i].protocol], "protocol")})
+                "server": server, "port": w.caches[i].port,
+                "protocol": ours(notes, PROTOCOLS[w.caches[i].protocol], "protocol")})
     return found
 
 

@@ -117,8 +117,8 @@ cdef void templates_free(Templates* t) noexcept nogil
 # the endpoint of a call, counted as one call to it; query and fragment are cut off; never NULL
 cdef Node* template_find(Templates* t, uint8_t protocol, Slice method, Slice host, Slice target) noexcept nogil
 
-# The same for cache keys, cut as pieces.pxd says.  `many` is 0 for a command with one key, else a number that the keys of
-# a command have in common and that later commands exceed (it may wrap): none is counted twice at one place.
+# The same for cache keys, cut as pieces.pxd says.  `many` is 0 for a command with one key, else a number that the keys
+# of a command have in common and that later commands exceed (it may wrap): none is counted twice at one place.
 cdef Node* template_key(Templates* t, uint8_t protocol, Slice command, Slice key, uint32_t many) noexcept nogil
 
 # a host alone (the server name of a TLS handshake), counted; a leaf too, without method
