@@ -26,8 +26,9 @@ from urllib.parse import quote
 import pytest
 
 from tests.agent import hubs
-from tests.agent.reading import leaves
+from tests.agent.reading import batches_of, leaves
 from tests.summary.looks import hidden
+from tests.summary.test_readout import FIELDS, strings_of
 
 from .pcaps import Talk, pcap
 from .watching import run
@@ -365,6 +366,16 @@ def test_nothing_of_it_is_printed_without_reveal(capture: Path, how: str) -> Non
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(b"\n") > 10 or how == "--json"
     search(how, done.stdout + done.stderr)
+
+
+def test_every_string_that_is_sent_is_explained(capture: Path, tmp_path: Path) -> None:
+    """Apart from a batch's own random id, and the names of fields."""
+    out = tmp_path / "out"
+    done = run(str(capture), "--explain", "--out", str(out), "--state", str(tmp_path / "s"))
+    assert done.returncode == 0, done.stderr
+    explained = {line.split("  ")[1] for line in done.stdout.decode().splitlines() if line.startswith("  ")}
+    sent = {text for batch in batches_of(out.read_bytes()) for text in strings_of({**batch, "id": "id"})}
+    assert len(sent) > 200 and not sent - FIELDS - explained
 
 
 @pytest.mark.parametrize("how", ["--json", "--calls"])
