@@ -175,10 +175,13 @@ cdef Pending* answered_by_this(Conversation* c, int64_t first_ns) noexcept nogil
 
 
 cdef void tunnel_begins(Conversation* c, Pending* p, int64_t now) noexcept nogil:
+    cdef Pending* sent_into_it = c.head
     if p != NULL:
         p.call.flags |= CALL_UPGRADED
     message_ends(c, SERVER, True, 0, now)
-    pending_flush(c, CALL_NO_RESPONSE | CALL_UNPAIRED)      # sent into the tunnel: no requests of this server
+    while sent_into_it != NULL:     # no requests of this server; the last may still be in transit
+        sent_into_it.call.flags |= CALL_UNPAIRED
+        sent_into_it = sent_into_it.next
     go_opaque(c)
 
 
