@@ -129,6 +129,8 @@ def test_an_empty_capture_is_an_empty_table(tmp_path: Path) -> None:
     ("arguments", "named"),
     [
         (["/does/not/exist.pcap"], ["/does/not/exist.pcap", "No such file"]),
+        (["{here}/shop.pcap", "{here}/none.pcap"], ["none.pcap", "No such file"]),
+        (["{here}/shop.pcap", "{here}"], ["Is a directory"]),
         (["{here}/token"], ["token", "pcap"]),
         (["{here}/shop.pcap", "-f", "tcp porrt 1"], ["porrt"]),
         (["{here}/shop.pcap", "--memory", "33MiB"], ["--memory 33MiB", "too small", "at least"]),

@@ -105,6 +105,7 @@ def test_where_state_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 def test_what_is_written_while_it_runs_is_named(tmp_path: Path) -> None:
     state = open_state(str(tmp_path / "s"))
+    assert state.places == [tmp_path / "s"]
     spool = Spool(state.spool, 1 << 20)
     assert spool.put(b"x", "x", 1)
     assert state.places == [tmp_path / "s", tmp_path / "s" / "spool", tmp_path / "s" / "spool" / "refused"]

@@ -9,13 +9,16 @@ once more, and what was asked for is printed.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import stat
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -65,6 +68,19 @@ def check_rights(options: WatchOptions) -> None:
 
         if (missing := capture_rights()) is not None:
             raise UsageError(missing)
+
+
+def check_files(names: Sequence[str]) -> None:
+    """Before the first is read: what is there may take a while.  Opening is not tried, since a pipe would wait."""
+    for name in names:
+        if name == "-":
+            continue
+        try:
+            mode = Path(name).stat().st_mode
+        except OSError as error:
+            raise UsageError(f"{name}: {error.strerror}") from None
+        if stat.S_ISDIR(mode):
+            raise UsageError(f"{name}: {os.strerror(errno.EISDIR)}")
 
 
 def open_kept(options: WatchOptions, opened: ExitStack) -> State:
@@ -207,6 +223,7 @@ class Watch:
     # ---- files
 
     def files(self) -> int:
+        check_files(self.options.files)
         engine = self.open_engine()
         self.start_uploads()
         self.catch_signals()

@@ -51,7 +51,8 @@ class State:
     @property
     def places(self) -> list[Path]:
         """The directories in which something is written while the agent runs: for who drops privileges."""
-        return [self.path, self.spool, self.spool / "refused"] if self.path else []
+        places = [self.path, self.spool, self.spool / "refused"] if self.path else []
+        return [place for place in places if place.is_dir()]  # without a hub there is no spool
 
     def close(self) -> None:
         if self.lock >= 0:
