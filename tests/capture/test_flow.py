@@ -35,6 +35,14 @@ CASES = {
     "answer to the SYN late": ([REPLY, REQUEST, HANDSHAKE[1], *GOODBYE], WHOLE),
     "SYN sent again": ([HANDSHAKE[0], *HANDSHAKE, REQUEST, HANDSHAKE[0], HANDSHAKE[1], REPLY, *GOODBYE], WHOLE),
     "SYN sent again with another start": ([(0, 7777, None, b"", SYN), *HANDSHAKE, REQUEST, REPLY, *GOODBYE], WHOLE),
+    "the answer to the SYN is lost, and the reply's first bytes": (
+        [HANDSHAKE[0], HANDSHAKE[2], REQUEST, (1, 501, 103, b"k"), *GOODBYE],
+        [ASKED, (1, "gap", 1), (1, "data", b"k"), *HALVES, OVER],
+    ),
+    "the server speaks first, and the answer to the SYN is lost": (
+        [HANDSHAKE[0], (1, 500, 100, b"hi"), (0, 100, 502, b"ask"), (1, 502, 103, b"", FIN), (0, 103, 503, b"", FIN)],
+        [(1, "data", b"hi"), ASKED, HALVES[1], HALVES[0], OVER],
+    ),
     "SYN with data": ([(0, 99, None, b"ask", SYN), (1, 499, 103, b"", SYN), REPLY, *GOODBYE], WHOLE),
     "SYN with data that was not taken": (
         [(0, 99, None, b"ask", SYN), (1, 499, 100, b"", SYN), REQUEST, REPLY, *GOODBYE],

@@ -15,6 +15,16 @@ cdef bint start_at(Record* r, int side, uint32_t seq) noexcept nogil:
     return True
 
 
+cdef uint32_t lowest_known(const Record* r, int side) noexcept nogil:
+    """Of what waits its first byte, or one before it that the other side, when it began to speak, had heard of."""
+    cdef const Item* head = r.wait.head[side]
+    cdef const Item* there = r.wait.head[1 - side]
+    if there != NULL and there.piece.flags & TCP_ACK and (
+            0 < ahead(head.piece.seq, there.piece.ack) <= FLOW_START_SPAN and r.flow.syn_seen):
+        return there.piece.ack
+    return head.piece.seq
+
+
 cdef bint start_where_it_lies(Record* r) noexcept nogil:
     """Sides without a start get one, where anything is known of it; False: nothing changed."""
     cdef bint changed = False
@@ -22,7 +32,7 @@ cdef bint start_where_it_lies(Record* r) noexcept nogil:
     cdef Item* head
     for side in range(2):
         if not r.sides[side].flags & SIDE_BEGUN and r.wait.head[side] != NULL:
-            begin(&r.sides[side], r.wait.head[side].piece.seq)
+            begin(&r.sides[side], lowest_known(r, side))
             changed = True
     for side in range(2):
         head = r.wait.head[1 - side]
