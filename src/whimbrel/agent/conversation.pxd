@@ -23,8 +23,8 @@ cdef struct TlsSeen:                # a handshake, for service edges; slices bor
 
 ctypedef void (*TlsSink)(void* context, const Flow* f, const TlsSeen* seen) noexcept nogil
 
+# a flow that is not read here: nothing of it but who speaks with whom; `client` is the side that seems to be it
 ctypedef void (*UnreadSink)(void* context, const Flow* f, int client, bint http2) noexcept nogil
-    # a flow that is not read here: nothing of it but who speaks with whom; `client` is the side that seems to be it
 
 cdef struct TalkCounts:             # since the start
     uint64_t calls
