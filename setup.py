@@ -33,6 +33,7 @@ JOBS = int(os.environ.get("WHIMBREL_JOBS", "0")) or os.cpu_count() or 1
 
 # A wheel is staged apart from the tree that developers build in: tools/backend.py empties it first.
 TREE = Path("build") / ("wheel" if "bdist_wheel" in sys.argv else MODE)
+C_TREE = TREE if "bdist_wheel" in sys.argv else Path("build") / "c"  # the same C for every kind of build
 
 SANITIZERS = ["-fsanitize=address,undefined"]
 COMPILE_ARGS = {
@@ -81,14 +82,20 @@ def extensions() -> list[Extension]:
     return found
 
 
-def stamp(ext: Extension, text: str) -> str:
-    """A file that is as old as the last change of the recipe for this module; its change voids the module's C."""
-    path = TREE / "recipe" / ext.name
+def c_recipe() -> str:
+    """Of that, what the C depends on."""
+    return "\n".join(map(str, (sys.version, version("Cython"), DIRECTIVES)))
+
+
+def stamp(tree: Path, ext: Extension, text: str) -> Path:
+    """A file that is as old as the last change of the recipe for this module; void C is removed."""
+    path = tree / "recipe" / ext.name
     if not path.exists() or path.read_text() != text:
         path.parent.mkdir(parents=True, exist_ok=True)
-        (TREE / ext.sources[0]).with_suffix(".c").unlink(missing_ok=True)
+        if tree == C_TREE:
+            (tree / ext.sources[0]).with_suffix(".c").unlink(missing_ok=True)
         path.write_text(text)
-    return str(path)
+    return path
 
 
 def translate(modules: list[Extension]) -> None:
@@ -97,26 +104,27 @@ def translate(modules: list[Extension]) -> None:
     Cython takes seconds to find out that nothing did, so the time of the last look is kept: where no .pyx or .pxd
     is younger, it is not asked.
     """
-    text = recipe()
     for ext in modules:
-        ext.depends = [stamp(ext, text)]
-    translated = [str((TREE / ext.sources[0]).with_suffix(".c")) for ext in modules]
+        stamp(C_TREE, ext, c_recipe())
+    translated = [str((C_TREE / ext.sources[0]).with_suffix(".c")) for ext in modules]
     started_s = time.time()
     names = hashlib.sha256("\n".join(translated).encode()).hexdigest()[:16]
-    looked = TREE / "recipe" / f"looked-{names}"
+    looked = C_TREE / "recipe" / f"looked-{names}"
     if not (looked.exists() and youngest_source_s() < looked.stat().st_mtime and all(map(os.path.exists, translated))):
         cythonize(
             modules,
-            build_dir=str(TREE),
+            build_dir=str(C_TREE),
             include_path=["src"],
             compiler_directives=DIRECTIVES,
-            emit_linenums=MODE == "sanitize",
+            emit_linenums=True,  # for the sanitizers; others compile without debugging information
             nthreads=JOBS if JOBS > 1 else 0,
             quiet=True,
         )
         looked.touch()
         os.utime(looked, (started_s, started_s))  # what was edited meanwhile is looked at again
+    text = recipe()
     for ext, source in zip(modules, translated, strict=True):
+        ext.depends = [str(stamp(TREE / "objects", ext, text))]
         ext.sources = [source]
 
 
