@@ -89,7 +89,7 @@ def c_recipe() -> str:
 
 def stamp(tree: Path, ext: Extension, text: str) -> Path:
     """A file that is as old as the last change of the recipe for this module; void C is removed."""
-    path = tree / "recipe" / ext.name
+    path: Path = tree / "recipe" / ext.name
     if not path.exists() or path.read_text() != text:
         path.parent.mkdir(parents=True, exist_ok=True)
         if tree == C_TREE:
