@@ -18,6 +18,8 @@ from tests.conformance.watching import command, printed_calls, run
 from tests.server.serving import environment
 from whimbrel.capture.write import write_pcap
 
+pytestmark = pytest.mark.slow  # processes of their own, which start slowly under the sanitizers
+
 REQUEST = b"GET /orders/17 HTTP/1.1\r\nHost: shop.example\r\n\r\n"
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 SECOND_NS = 10**9

@@ -3,7 +3,11 @@
 import subprocess
 import sys
 
+import pytest
+
 from whimbrel.base.process import STACK_BYTES, resident_bytes
+
+pytestmark = pytest.mark.memory
 
 PROGRAM = """
 import threading

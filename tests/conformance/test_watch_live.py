@@ -28,7 +28,9 @@ from tests.agent import hubs
 from tests.agent.reading import batches_of
 
 from .servers import child_environment, free_port, missing, running
-from .watching import Call, command
+from .watching import Call, command, plain_environment
+
+pytestmark = pytest.mark.clients
 
 START_S, STOP_S, SETTLE_S = 30.0, 30.0, 0.5
 
@@ -47,7 +49,7 @@ class Watcher:
     def __init__(self, arguments: list[str], place: Path, before: list[str]) -> None:
         self.errors = place / "watch.stderr"
         self.output = place / "watch.stdout"
-        environment = {name: text for name, text in child_environment().items() if not name.startswith("WHIMBREL_")}
+        environment = plain_environment()
         with self.errors.open("wb") as errors, self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [*before, *command(*arguments)], stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment

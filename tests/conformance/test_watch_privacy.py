@@ -33,6 +33,8 @@ from tests.summary.test_readout import FIELDS, strings_of
 from .pcaps import Talk, pcap
 from .watching import run
 
+pytestmark = pytest.mark.slow  # processes of their own, which start slowly under the sanitizers
+
 OFTEN, SELDOM = 40, 4  # of k = 10
 WORDS = (
     "heron", "lantern", "copper", "meadow", "harbor", "thistle", "velvet", "ember", "willow", "saffron",

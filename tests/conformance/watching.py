@@ -62,9 +62,17 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "whimbrel", "watch", *arguments]
 
 
+def plain_environment() -> dict[str, str]:
+    """Without anybody's settings of ours; but for the memory that a sanitizer run asks for."""
+    kept = "WHIMBREL_MEMORY"
+    return {
+        name: text for name, text in child_environment().items() if not name.startswith("WHIMBREL_") or name == kept
+    }
+
+
 def run(*arguments: str, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
     """The command to its end."""
-    environment = {name: value for name, value in child_environment().items() if not name.startswith("WHIMBREL_")}
+    environment = plain_environment()
     return subprocess.run(
         command(*arguments), input=stdin, capture_output=True, env=environment, timeout=RUN_S, check=False
     )
