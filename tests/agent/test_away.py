@@ -85,6 +85,10 @@ def test_hub_away_for_ten_minutes_and_the_agent_killed_once(tmp_path: Path) -> N
 def test_a_hub_that_stores_and_never_says_so_counts_each_once(tmp_path: Path) -> None:
     with hubs.running(lambda n: "cut after storing" if n % 3 else 202) as hub:
         process = agent(hub.url, tmp_path / "spool", 0, 20)
+        deadline = time.monotonic() + 30
+        while len(hub.stored) < 20 or list((tmp_path / "spool").glob("*.batch")):  # its end allows no failure
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         out, _ = process.communicate("end\n", timeout=60)
         assert out.splitlines()[-1] == "0"
     assert sorted(hub.stored) == sorted(f"id-{n}" for n in range(20))
