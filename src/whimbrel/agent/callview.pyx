@@ -1,17 +1,16 @@
 """A call as Python sees it; see callview.pxd."""
 
 from libc.stdint cimport uint8_t
-from whimbrel.base.buffer cimport Writer, writer_init, writer_len
 from whimbrel.base.slice cimport Slice
 from whimbrel.summary.call cimport CALL_HTTP, Call
-from whimbrel.summary.template cimport Node, template_host_of, template_put, template_put_node
+from whimbrel.summary.readout cimport put_text
+from whimbrel.summary.template cimport Node, template_host_of
 
 import ipaddress
 
 from whimbrel.summary.call import OUTCOMES, PROTOCOLS, flag_names
 
 cdef enum:
-    PATH_BYTES = 8192               # of a template's text
     NS_PER_MS = 1000000
 
 
@@ -28,18 +27,6 @@ cdef str text_of(Slice s):
     return (<const char*> s.ptr)[:s.len].decode("latin-1") if s.len else ""
 
 
-cdef str shown_text(const Node* n, bint whole):
-    """A node's template, or its own text; by the reveal rule."""
-    cdef uint8_t room[PATH_BYTES]
-    cdef Writer w
-    writer_init(&w, room, PATH_BYTES)
-    if whole:
-        template_put(n, &w, False)
-    else:
-        template_put_node(n, &w, False)
-    return (<const char*> room)[:writer_len(&w)].decode("latin-1")
-
-
 cdef object latency_ms(const Call* call):
     """Last request byte -> last response byte; None where one of them was not seen."""
     if call.request_last_ns == 0 or call.response_last_ns == 0:
@@ -49,18 +36,18 @@ cdef object latency_ms(const Call* call):
 
 cdef str host_text(const Call* call, const Node* endpoint, bint reveal):
     cdef const Node* host = template_host_of(endpoint)
-    return text_of(call.host) if reveal else shown_text(host, False) if host != NULL else ""
+    return text_of(call.host) if reveal else put_text(host, False) if host != NULL else ""
 
 
 cdef dict call_as_dict(const Call* call, const Node* endpoint, bint reveal):
     cdef bint http = call.protocol == CALL_HTTP
-    cdef str template = shown_text(endpoint, True)
+    cdef str template = put_text(endpoint, True)
     cdef dict made = {
         "ts": (call.request_first_ns or call.response_first_ns) / 1e9,
         "protocol": PROTOCOLS[call.protocol],
         "client": address_text(call.client, call.client_port),
         "server": address_text(call.server, call.server_port),
-        "method": text_of(call.method) if reveal else shown_text(endpoint, False),
+        "method": text_of(call.method) if reveal else put_text(endpoint, False),
         "host": host_text(call, endpoint, reveal) if http else "",
         "path": (text_of(call.target) if reveal else template) if http else "",
         "status": call.status,

@@ -66,7 +66,7 @@ cdef inline void drop_half_pair(JsonWalk* w) noexcept nogil:
 
 
 cdef void keep_unit(JsonWalk* w, uint32_t unit) noexcept nogil:
-    """One \\uXXXX of a key: RFC 8259 section 7, pairs joined."""
+    """One \\u escape of a key: RFC 8259 section 7, pairs joined."""
     if 0xdc00 <= unit <= 0xdfff:
         if w.high:
             unit = 0x10000 + ((<uint32_t> w.high - 0xd800) << 10) + (unit - 0xdc00)
