@@ -28,6 +28,20 @@ def watch_options() -> str:
     return docs_table(ROWS)
 
 
+def hub_options() -> str:
+    from whimbrel.base.options import docs_table
+    from whimbrel.hub.options import ROWS
+
+    return docs_table(ROWS)
+
+
+def hub_token_options() -> str:
+    from whimbrel.base.options import docs_table
+    from whimbrel.hub.token_command import ROWS
+
+    return docs_table(ROWS)
+
+
 def doctor_options() -> str:
     from whimbrel.base.options import docs_table
     from whimbrel.doctor.main import ROWS
@@ -51,6 +65,8 @@ def serve_metrics() -> str:
 TABLES: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("README.md", "options", serve_options),
     ("docs/watch.md", "options", watch_options),
+    ("docs/hub.md", "options", hub_options),
+    ("docs/hub.md", "token-options", hub_token_options),
     ("docs/doctor.md", "options", doctor_options),
     ("docs/doctor.md", "checks", doctor_checks),
     ("docs/metrics.md", "metrics", serve_metrics),

@@ -44,6 +44,13 @@ def test_what_cannot_be_asked(argv: list[str], data: str) -> None:
     assert not Path(data).exists()
 
 
+def test_variables_take_nothing_away(data: str) -> None:
+    main(["web1", "agent", "--data", data], {})
+    with pytest.raises(UsageError, match="expected one of"):
+        main(["--data", data], {"WHIMBREL_REMOVE": "web1"})
+    assert len(Tokens(Path(data) / "tokens", pytest.fail).grants) == 1
+
+
 def test_a_role_that_is_none(data: str) -> None:
     with pytest.raises(UsageError, match="expected one of agent, viewer, admin"):
         main(["web1", "root", "--data", data], {})

@@ -65,12 +65,10 @@ def clock_source(machine: Machine) -> Finding:
         return unknown("this kernel does not show its clock source")
     if source in CLOCKS_FAST:
         return fine(f"{source}, read without a system call")
+    found = f"{source}: each look at the clock is a system call"
     others = (machine.text(f"{CLOCKS}/available_clocksource") or "").split()
     better = next((name for name in CLOCKS_FAST if name in others), None)
-    if better is None:
-        return advice(f"{source}: each look at the clock is a system call", "boot with the parameter tsc=reliable")
-    found = f"{source}: each look at the clock is a system call"
-    return advice(found, machine.put(better, f"{CLOCKS}/current_clocksource"))
+    return advice(found, machine.put(better, f"{CLOCKS}/current_clocksource") if better else "")
 
 
 def clock_set(machine: Machine) -> Finding:
@@ -93,9 +91,8 @@ def memory(machine: Machine) -> Finding:
     found = f"{free >> 20} MiB are free"
     if free >= wanted:
         return fine(found)
-    return advice(
-        f"{found}; the defaults of all programs add up to {size_text(wanted)}", "give each less: --memory SIZE"
-    )
+    less = f"export WHIMBREL_MEMORY={free // len(MEMORY_WANTED) >> 20}MiB"
+    return advice(f"{found}; the defaults of all programs add up to {size_text(wanted)}", less)
 
 
 def available_bytes(machine: Machine) -> int | None:

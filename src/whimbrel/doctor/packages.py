@@ -119,7 +119,7 @@ def compiled(machine: Machine) -> Finding:
         return fine(f"for {platform.python_implementation()} {platform.python_version()}, {platform.machine()}")
     root = checkout()
     fix = machine.pip_install("--force-reinstall", "whimbrel") if root is None else f"make -C {shlex.quote(str(root))}"
-    return missing(f"not usable: {', '.join(broken)}", fix)
+    return missing(f"{len(broken)} of {len(COMPILED)} are not usable, such as {broken[0]}", fix)
 
 
 def openssl(machine: Machine) -> Finding:

@@ -46,6 +46,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
 
 
 def check(values: Values) -> None:
-    asked = [bool(values["who"]), values["list"], bool(values["remove"])]
-    if sum(asked) != 1 or (values["who"] and len(values["who"]) != 2):
+    """One thing at a time, and asked for here: a variable that takes tokens away would surprise."""
+    asked = [name for name in ("who", "list", "remove") if values[name]]
+    if len(asked) != 1 or values.source(asked[0]) != "command line" or (values["who"] and len(values["who"]) != 2):
         raise UsageError("expected one of: NAME ROLE, --list, --remove NAME")
