@@ -1,31 +1,15 @@
 """The model: histograms as values, and endpoints of several agents as one."""
 
-import bisect
 from itertools import pairwise
 
 import pytest
 
+from tests.hub.histograms import latencies, place_of
 from whimbrel.base.histogram import Histogram
 from whimbrel.hub.model import Endpoint, Latencies, StatusStats, added, both, bucket_bounds_ns, united
 from whimbrel.hub.schema import Schema
 
 TIMES_NS = [0, 7, 8, 500, 511, 512, 519, 520, 1023, 1024, 1_000_000, 999_999_999, (1 << 37) - 1]
-
-
-EDGES_NS = [bucket_bounds_ns(place)[0] for place in range(1856)]
-
-
-def place_of(ns: int) -> int:
-    return bisect.bisect_right(EDGES_NS, ns) - 1
-
-
-def latencies(*times_ns: int) -> Latencies:
-    buckets: dict[int, int] = {}
-    for ns in times_ns:
-        if ns < 1 << 37:
-            buckets[place_of(ns)] = buckets.get(place_of(ns), 0) + 1
-    overflow = sum(ns >= 1 << 37 for ns in times_ns)
-    return Latencies(len(times_ns), sum(times_ns), min(times_ns), max(times_ns), buckets, overflow)
 
 
 def test_buckets_join_without_gaps_up_to_the_end() -> None:

@@ -56,6 +56,13 @@ class Latencies:
         """How many are in buckets: what percentiles are made of."""
         return sum(self.buckets.values()) + self.overflow
 
+    def starts(self) -> Iterator[tuple[int, int]]:
+        """(first nanosecond, count) of every bucket, ascending."""
+        for place in sorted(self.buckets):
+            yield bucket_bounds_ns(place)[0], self.buckets[place]
+        if self.overflow:
+            yield BUCKETS_END_NS, self.overflow
+
     def at_rank(self, rank: int) -> tuple[int, int]:
         """Between which times the rank-th smallest lies, 1 being the smallest; (0, 0) where there is none."""
         if not self.placed:
