@@ -17,7 +17,7 @@ from whimbrel.net.listener import Address
 
 MIB, HOUR_S, DAY_S = 1 << 20, 3600, 86400
 LISTEN = "127.0.0.1:9800"
-TOKENS_NAME = "tokens"  # in the data directory
+TOKENS_NAME, ARCHIVE_NAME, JOURNAL_NAME = "tokens", "archive.duckdb", "journal"  # in the data directory
 MEMORY_MIN, MEMORY_MAX = 128 * MIB, 1 << 44  # DuckDB's manual recommends 125 MB a thread
 THREADS_MAX = 64
 RETENTION_MAX_S = 10 * 365 * DAY_S
@@ -28,6 +28,10 @@ DATA_ROW = Option("data", "str", None, "Keep the archive, batches on their way i
                   metavar="DIR")  # fmt: skip
 TOKEN_FILE_ROW = Option("token-file", "str", None, "Who may send, read and change: lines of name, role and hash. "
                         "Default: tokens in --data, where it is there.", metavar="FILE")  # fmt: skip
+
+MEMORY_ROW = Option("memory", "size", "512MiB", "Bound of the database's memory; the rest of the process comes on top.",
+                    minimum=MEMORY_MIN, maximum=MEMORY_MAX)  # fmt: skip
+THREADS_ROW = Option("threads", "int", 2, "Threads of the database.", minimum=1, maximum=THREADS_MAX)
 
 ROWS: tuple[Option, ...] = (
     Option("listen", "str", LISTEN, "Serve agents and browsers at this address; beyond this machine only with tokens.",
@@ -40,9 +44,8 @@ ROWS: tuple[Option, ...] = (
            minimum=MINUTES_MIN_S, maximum=RETENTION_MAX_S),
     Option("retention-windows", "seconds", "2h", "Keep rows of ten seconds for this long, then fold them into minutes.",
            minimum=WINDOWS_MIN_S, maximum=RETENTION_MAX_S),
-    Option("memory", "size", "512MiB", "Bound of the database's memory; the rest of the process comes on top.",
-           minimum=MEMORY_MIN, maximum=MEMORY_MAX),
-    Option("threads", "int", 2, "Threads that answer questions to the database.", minimum=1, maximum=THREADS_MAX),
+    MEMORY_ROW,
+    THREADS_ROW,
 )  # fmt: skip
 
 
