@@ -25,11 +25,13 @@ def file(tmp_path: Path) -> Path:
 def test_a_file_counts_once(file: Path, data: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["hub", "import", str(file), "--data", data]) == 0
     first = capsys.readouterr()
-    assert first.out == f"{file}: 2 batches, 6 calls, of 2025-10-09 12:00:00 UTC to 2025-10-09 12:00:10 UTC\n"
+    assert first.out == f"{file}: 6 calls in 2 batches, of 2025-10-09 12:00:00 UTC to 2025-10-09 12:00:10 UTC\n"
     assert first.err == ""
     assert cli.main(["hub", "import", str(file), str(file), "--data", data]) == 0
     again = capsys.readouterr().out.splitlines()
-    assert len(again) == 2 and all("0 batches, 2 were there already" in line for line in again)
+    assert len(again) == 2 and all(
+        "6 calls in 2 batches" in line and line.endswith(", 2 of them were there already") for line in again
+    )
     assert Path(data).stat().st_mode & 0o777 == 0o700
 
 
@@ -37,14 +39,14 @@ def test_a_file_that_is_cut_off_counts_to_there(file: Path, data: str, capsys: p
     file.write_bytes(file.read_bytes()[:-1])
     assert cli.main(["hub", "import", str(file), "--data", data]) == 1
     printed = capsys.readouterr()
-    assert printed.out.startswith(f"{file}: 1 batches, 3 calls")
+    assert printed.out.startswith(f"{file}: 3 calls in 1 batches")
     assert printed.err.startswith(f"whimbrel: {file}: ")
 
 
 def test_what_is_no_batch_is_said(tmp_path: Path, data: str, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x").write_bytes(b"\xff" * 100)
     assert cli.main(["hub", "import", str(tmp_path / "x"), "--data", data]) == 1
-    assert "x: 0 batches, 0 calls\n" in capsys.readouterr().out
+    assert "x: 0 calls in 0 batches\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("names", "words"), [([], "at least one FILE"), (["no-such"], "no-such: No such file")])

@@ -60,9 +60,10 @@ def import_files(values: Values) -> int:
         opened.callback(ingest.stop)
         for name in values["file"]:
             found = ingest.import_file(Path(name))
-            there = f", {found.duplicates} were there already" if found.duplicates else ""
+            there = f", {found.duplicates} of them were there already" if found.duplicates else ""
+            batches = found.batches + found.duplicates
             of = f", of {moment(found.oldest)} to {moment(found.newest)}" if found.newest else ""
-            print(f"{name}: {found.batches} batches{there}, {found.calls} calls{of}", flush=True)
+            print(f"{name}: {found.calls} calls in {batches} batches{of}{there}", flush=True)
             if found.trouble:
                 print(f"whimbrel: {name}: {found.trouble}", file=sys.stderr, flush=True)
                 whole = False
