@@ -19,7 +19,7 @@ ALL = Period(0, NOON * 2)
 DAY = tables.DAY_S
 
 
-@pytest.fixture()
+@pytest.fixture
 def archive(tmp_path: Path):
     made = DuckArchive(tmp_path / "a.duckdb", memory_mib=128, clock=lambda: NOON)
     yield made

@@ -14,7 +14,7 @@ HOUR = Period(NOON, NOON + 3600)
 A, B, C = (f"{number:016x}" for number in (1, 2, 3))
 
 
-@pytest.fixture()
+@pytest.fixture
 def archive(tmp_path: Path):
     made = DuckArchive(tmp_path / "a.duckdb", memory_mib=128, clock=lambda: NOON)
     yield made

@@ -16,7 +16,15 @@ def made(*endpoints: dict[str, Any], **more: Any) -> rows.Rows:
 
 def test_every_table_and_column_is_one_of_the_archive() -> None:
     shape = {"types": 4, "seen": 1, "calls": 1}
-    reuse = {"server": "~s", "port": 1, "protocol": "redis", "reads": 2, "cold": 1.0, "share": 1.0, "distances": [3, 1.0]}
+    reuse = {
+        "server": "~s",
+        "port": 1,
+        "protocol": "redis",
+        "reads": 2,
+        "cold": 1.0,
+        "share": 1.0,
+        "distances": [3, 1.0],
+    }
     full = endpoint(1, row(body=shape, first=latency(3, 1)), auth=["bearer"], body=shape)
     found = made(full, edges=[edge()], reuse=[reuse], aliases=[(f"{2:016x}", f"{1:016x}")])
     for name, some in found.items():
@@ -26,9 +34,16 @@ def test_every_table_and_column_is_one_of_the_archive() -> None:
 
 
 def test_counts_are_scaled_by_the_sampling_rate() -> None:
-    [call] = made(endpoint(1, row(3, last=latency(7, 2, 9, 1), flags={"unpaired": 1, "none": 0})), sample=4)["calls_10s"]
+    [call] = made(endpoint(1, row(3, last=latency(7, 2, 9, 1), flags={"unpaired": 1, "none": 0})), sample=4)[
+        "calls_10s"
+    ]
     assert (call["calls"], call["seen"], call["sample"]) == (12, 3, 4)
-    assert (call["last_places"], call["last_counts"], call["last_count"], call["last_sum"]) == ([7, 9], [8, 4], 12, 4000)
+    assert (call["last_places"], call["last_counts"], call["last_count"], call["last_sum"]) == (
+        [7, 9],
+        [8, 4],
+        12,
+        4000,
+    )
     assert (call["last_min"], call["last_max"]) == (10, 9 * NS)
     marks = dict(zip(call["marks_places"], call["marks_counts"], strict=True))
     assert marks == {"flag:unpaired": 4, "request_step:0": 4, "response_step:0": 4}

@@ -280,24 +280,26 @@ class Ingest:
         with path.open("rb") as file:
             try:
                 for group in groups(read_batches(file, tail)):
-                    with self.loading:
-                        found = self._import_group(found, group)
+                    for part, loaded in self._load_parts(group):
+                        found = tell(found, part, loaded)
             except (BatchError, ArchiveRefusedError) as error:
                 return replace(found, trouble=f"after {found.batches + found.duplicates} batches: {error}")
         return replace(found, trouble=tail.trouble)
 
-    def _import_group(self, found: Imported, group: list[dict[str, Any]]) -> Imported:
-        """A batch that cannot be ends the file, and what is before it counts."""
+    def _load_parts(self, group: list[dict[str, Any]]) -> Iterator[tuple[list[dict[str, Any]], int]]:
+        """What was loaded of a group, up to a batch that cannot be."""
         try:
-            found = tell(found, group, self.archive.load(group).loaded)
+            with self.loading:
+                loaded = self.archive.load(group).loaded
+                if any(batch["aliases"] for batch in group):
+                    self._follow()
         except (BatchError, ArchiveRefusedError):
             if len(group) == 1:
                 raise
             for batch in group:
-                found = self._import_group(found, [batch])
-        if any(batch["aliases"] for batch in group):
-            self._follow()
-        return found
+                yield from self._load_parts([batch])
+        else:
+            yield group, loaded
 
 
 def tell(found: Imported, group: list[dict[str, Any]], loaded: int) -> Imported:
