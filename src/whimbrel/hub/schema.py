@@ -214,7 +214,7 @@ def since(later: ShapeDoc, earlier: ShapeDoc | None) -> ShapeDoc:
     A key that was not seen in between is not in it.  Where counts went back the agent began anew, and the later is all
     there is.  Types other than null have no counts: they are what the agent ever saw.
     """
-    if earlier is None or not _grew(later, earlier):
+    if earlier is None or not grew(later, earlier):
         return later
     told = later.copy()
     told["calls"], told["seen"] = later["calls"] - earlier["calls"], later["seen"] - earlier["seen"]
@@ -229,16 +229,16 @@ def since(later: ShapeDoc, earlier: ShapeDoc | None) -> ShapeDoc:
     return told
 
 
-def _grew(later: ShapeDoc, earlier: ShapeDoc) -> bool:
+def grew(later: ShapeDoc, earlier: ShapeDoc) -> bool:
     """Whether `later` can be what became of `earlier`: no count of it went back."""
     before, after = ((shape["calls"], shape["seen"], shape.get("nulls", 0)) for shape in (earlier, later))
     if any(now < then for now, then in zip(after, before, strict=True)):
         return False
     now = later.get("keys", {})
-    if "items" in earlier and ("items" not in later or not _grew(later["items"], earlier["items"])):
+    if "items" in earlier and ("items" not in later or not grew(later["items"], earlier["items"])):
         return False
     return later.get("map", False) or all(
-        name in now and _grew(now[name], child) for name, child in earlier.get("keys", {}).items()
+        name in now and grew(now[name], child) for name, child in earlier.get("keys", {}).items()
     )
 
 
