@@ -1,11 +1,17 @@
 """Periods out of an archive: counts as they were seen, and the schema that was true in them."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from tests.hub.batches import NOON, batch, latency
+from tests.hub.batches import endpoint as endpoint_doc
+from tests.hub.batches import row as row_doc
 from tests.hub.histograms import latencies
 from tests.hub.shapes import shape_of
 from whimbrel.hub.archive import EndpointRow, Period, SchemaRow, Sizes, StatusRow
 from whimbrel.hub.changes import compare
+from whimbrel.hub.duck import DuckArchive
 from whimbrel.hub.model import Latencies
 from whimbrel.hub.periods import period_of, schemas_in_force, thinned
 from whimbrel.hub.schema import INTEGER
@@ -93,3 +99,51 @@ def test_two_agents_are_united() -> None:
     found = in_force(row(150, {"a": 1}, {"a": 1}), row(160, {"b": 1}))
     assert found.keys.keys() == {"a", "b"} and not found.keys["a"].required
     assert found.keys["a"].schema.types == INTEGER
+
+
+# ---- the whole way -------------------------------------------------------------------------------------
+
+
+def hour(start: int, *, changed: bool) -> list[Any]:
+    """Sixty windows.  `changed`: /2 loses a field, wants another and gets slow, /3 becomes /4, /5 fails; /1 is steady."""
+    user: dict[str, Any] = {"id": 1, "name": "x"}
+    order: dict[str, Any] = {"item": 1}
+    if changed:
+        user, order = {"id": "x"}, {"item": 1, "token": "x"}
+    made = []
+    for at in range(start, start + 3600, 60):
+        shapes: Any = {"body": shape_of(*[user] * 40)} if at == start else {}
+        request: Any = {"body": shape_of(*[order] * 40)} if at == start else {}
+        slow = row_doc(20, last=latency(400 if changed else 200, 20), response_kinds=[1], **shapes)
+        made.append(
+            batch(
+                endpoint_doc(1, row_doc(9, response_kinds=[1])),
+                endpoint_doc(2, slow, method="POST", **request),
+                endpoint_doc(4 if changed else 3),
+                endpoint_doc(5, row_doc(3, status=500 if changed else 200)),
+                start=at,
+            )
+        )
+    return made
+
+
+def test_what_was_seeded_is_found_in_a_database_and_nothing_else(tmp_path: Path) -> None:
+    archive = DuckArchive(tmp_path / "archive.duckdb", memory_mib=128, clock=lambda: NOON + 9000)
+    try:
+        archive.load(hour(NOON, changed=False))
+        archive.load(hour(NOON + 3600, changed=True))
+        first, second = (period_of(archive, Period(start, start + 3600)) for start in (NOON, NOON + 3600))
+    finally:
+        archive.close()
+    report = compare(first, second)
+    assert [(change.endpoint, change.kind, change.place) for change in report.breaking] == [
+        ("GET /5", "status class changed", ""),
+        ("POST /2", "p99 regression", ""),
+        ("POST /2", "new required field", "request: token"),
+        ("POST /2", "type changed", "response 200: id"),
+        ("POST /2", "field removed", "response 200: name"),
+    ]
+    rest = [(change.endpoint, change.kind) for change in report.changes if not change.breaking]
+    assert rest == [("GET /3", "endpoint gone"), ("GET /4", "new endpoint")]
+    assert report.undecided == ()
+    assert compare(first, replace(first, start_ns=second.start_ns, end_ns=second.end_ns)).changes == ()
