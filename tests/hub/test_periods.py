@@ -105,7 +105,7 @@ def test_two_agents_are_united() -> None:
 
 
 def hour(start: int, *, changed: bool) -> list[Any]:
-    """Sixty windows.  `changed`: /2 loses a field, wants another and gets slow, /3 becomes /4, /5 fails; /1 is steady."""
+    """Sixty windows.  `changed`: /2 loses a field, wants another and gets slow, /3 becomes /4, /5 fails."""
     user: dict[str, Any] = {"id": 1, "name": "x"}
     order: dict[str, Any] = {"item": 1}
     if changed:
