@@ -59,6 +59,16 @@ def test_statuses_of_some_endpoints(archive: DuckArchive) -> None:
     assert len(archive.statuses(HOUR)) == 3
 
 
+def test_only_the_parts_that_are_needed(archive: DuckArchive) -> None:
+    archive.load([batch(endpoint(1, row(2)))])
+    [whole] = archive.statuses(HOUR)
+    [lean] = archive.statuses(HOUR, parts=())
+    [part] = archive.statuses(HOUR, parts=("last",))
+    assert (lean.calls, lean.response) == (whole.calls, whole.response) and part.last == whole.last
+    assert whole.clients == 1 and whole.marks and lean.clients == part.clients == 0 and not lean.marks
+    assert lean.last.count == 0
+
+
 def test_caches_have_outcomes_and_lifetimes(archive: DuckArchive) -> None:
     key = row(6, 0, outcomes={"hit": 4, "miss": 2}, ttls=[3, 1, 30, 5], request=sizes(0, [0, 4, 2, 2]))
     archive.load([batch(endpoint(1, key, protocol="redis", method="get", template="user:{integer}"))] * 1)

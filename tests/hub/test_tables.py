@@ -44,10 +44,9 @@ def test_arrays_are_added_by_place(connection) -> None:
         VALUES (0, 'a', 1, 1, 1.0, [1, 5], [1.5, 2]), (10, 'a', 2, 1, 0.5, [5, 2], [3, 4]), (0, 'b', 7, 0, 1, [], [])
     """)
     statement = merged(REUSE, period(REUSE, 0, 100), {"agent": "agent"}) + " ORDER BY agent"
-    assert connection.execute(statement).fetchall() == [
-        ("a", 3, 2.0, 0.5, [1, 2, 5], [1.5, 4.0, 5.0]),
-        ("b", 7, 0.0, 1.0, None, None),
-    ]
+    one, other = connection.execute(statement).fetchall()
+    assert one[:4] == ("a", 3, 2.0, 0.5) and dict(zip(*one[4:], strict=True)) == {1: 1.5, 2: 4.0, 5: 5.0}
+    assert other == ("b", 7, 0.0, 1.0, None, None)
 
 
 def test_sums_stop_before_they_wrap(connection) -> None:

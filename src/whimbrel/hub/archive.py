@@ -28,6 +28,7 @@ from whimbrel.hub.model import Latencies, added
 from whimbrel.summary import hll
 
 Document = Mapping[str, Any]  # a batch, as summary.batch decodes it
+PARTS = ("first", "last", "marks", "clients")  # what of a StatusRow is made of arrays; the rest is always there
 MARKS = ("flag", "request_kind", "response_kind", "body", "outcome", "ttl", "request_step", "response_step")
 
 
@@ -212,7 +213,11 @@ class Archive(Protocol):
 
     def endpoints(self, period: Period) -> list[EndpointRow]: ...
 
-    def statuses(self, period: Period, endpoints: Collection[str] | None = None) -> list[StatusRow]: ...
+    def statuses(
+        self, period: Period, endpoints: Collection[str] | None = None, parts: Collection[str] = PARTS
+    ) -> list[StatusRow]:
+        """`parts` are what of PARTS is needed: merging arrays of all endpoints is what a long list costs."""
+        ...
 
     def points(self, period: Period, step: int, endpoints: Collection[str] | None = None) -> list[StatusRow]: ...
 

@@ -14,6 +14,7 @@ import duckdb
 import msgspec
 
 from whimbrel.hub.archive import (
+    PARTS,
     AgentRow,
     EdgeRow,
     EndpointRow,
@@ -99,10 +100,12 @@ class Questions:
             found.setdefault(root, set()).add(kind)
         return found
 
-    def statuses(self, asked: Period, endpoints: Collection[str] | None = None) -> list[StatusRow]:
+    def statuses(
+        self, asked: Period, endpoints: Collection[str] | None = None, parts: Collection[str] = PARTS
+    ) -> list[StatusRow]:
         """Endpoint by status, the whole period as one; `endpoints` are ids, all where it is None."""
         keys = {"endpoint": "endpoint", "status": "status"}
-        statement = merged(CALLS, self._calls(asked, endpoints), keys) + " ORDER BY endpoint, status"
+        statement = merged(CALLS, self._calls(asked, endpoints), keys, parts) + " ORDER BY endpoint, status"
         return [status_row(row, asked.start) for row in self.each(statement)]
 
     def points(self, asked: Period, step: int, endpoints: Collection[str] | None = None) -> list[StatusRow]:
@@ -178,7 +181,7 @@ class Questions:
         return [
             ReuseRow(
                 **{name: row[name] for name in (*keys, "reads", "cold", "share")},
-                distances=tuple(float(value) for pair in counts_of(row, "distances").items() for value in pair),
+                distances=tuple(float(value) for pair in sorted(counts_of(row, "distances").items()) for value in pair),
             )
             for row in self.each(f"{statement} ORDER BY {', '.join(keys)}")
         ]
@@ -231,7 +234,7 @@ def status_row(row: Row, start: int) -> StatusRow:
         last=latencies(row, "last"),
         request=sizes(row, "request"),
         response=sizes(row, "response"),
-        clients=distinct(row["clients"] or ()),
+        clients=distinct(row.get("clients") or ()),
         marks=counts_of(row, "marks"),
         start=start,
     )
