@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "agent": BELOW_PROGRAMS,
     "hub": BELOW_PROGRAMS,
     "bench": BELOW_PROGRAMS,
+    "doctor": BELOW_PROGRAMS,
     # the library stands beside the programs: storage without sockets
     "cachecodec": {"base"},
     "cacheitem": {"base", "store", "cachecodec"},
@@ -37,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cachekeys": {"base", "cache", "cachecodec"},
     "cachecalls": {"base", "cache", "cachecore", "cachekeys"},
     "integrations": {"base", "cache"},
-    "cli": BELOW_PROGRAMS | {"server", "agent", "hub", "bench"},
+    "cli": BELOW_PROGRAMS | {"server", "agent", "hub", "bench", "doctor"},
     "__main__": {"cli"},
     "__init__": {"base", "cache", "cachecalls"},
 }

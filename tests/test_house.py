@@ -14,6 +14,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 THIRD_PARTY = {
     "cache.py": {"msgspec": "only the codec that is asked for by this name imports it"},
+    "hub/duck.py": {"duckdb": "the archive; of the `hub` extra", "msgspec": "rows go in as JSON"},
+    "hub/questions.py": {"duckdb": "the archive; of the `hub` extra", "msgspec": "schemas are kept as JSON"},
+    "hub/rows.py": {"msgspec": "schemas are kept as JSON; of the `hub` extra"},
     "summary/batch.py": {"msgspec": "batches are msgpack; of the `watch` extra"},
 }
 

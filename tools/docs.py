@@ -28,6 +28,33 @@ def watch_options() -> str:
     return docs_table(ROWS)
 
 
+def hub_options() -> str:
+    from whimbrel.base.options import docs_table
+    from whimbrel.hub.options import ROWS
+
+    return docs_table(ROWS)
+
+
+def hub_token_options() -> str:
+    from whimbrel.base.options import docs_table
+    from whimbrel.hub.token_command import ROWS
+
+    return docs_table(ROWS)
+
+
+def doctor_options() -> str:
+    from whimbrel.base.options import docs_table
+    from whimbrel.doctor.main import ROWS
+
+    return docs_table(ROWS)
+
+
+def doctor_checks() -> str:
+    from whimbrel.doctor.checks import docs_table
+
+    return docs_table()
+
+
 def serve_metrics() -> str:
     from whimbrel.base.metrics import docs_table
     from whimbrel.server.metrics import ROWS
@@ -38,6 +65,10 @@ def serve_metrics() -> str:
 TABLES: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("README.md", "options", serve_options),
     ("docs/watch.md", "options", watch_options),
+    ("docs/hub.md", "options", hub_options),
+    ("docs/hub.md", "token-options", hub_token_options),
+    ("docs/doctor.md", "options", doctor_options),
+    ("docs/doctor.md", "checks", doctor_checks),
     ("docs/metrics.md", "metrics", serve_metrics),
 )
 

@@ -16,6 +16,8 @@ from whimbrel.base.options import HelpRequested
 PROGRAMS = {
     "serve": ("whimbrel.server.main", "a cache server for memcached and Redis clients"),
     "watch": ("whimbrel.agent.main", "an agent that summarises the API calls in network traffic"),
+    "hub": ("whimbrel.hub.main", "what agents sent, kept and answered"),
+    "doctor": ("whimbrel.doctor.main", "what this machine can do, and how to mend what it cannot"),
     "bench": ("whimbrel.bench.main", "a load client for cache servers"),
 }
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)

@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whimbrel.base.errors import UsageError
+from whimbrel.base.places import state_path
 
 KEY_BYTES = 32
 TOKEN_BYTES_MAX = 4096  # of a token file's first line: more is no token
-SYSTEM_STATE = "/var/lib/whimbrel"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -60,10 +60,7 @@ class State:
 
 
 def default_path() -> str:
-    if os.geteuid() == 0:
-        return SYSTEM_STATE
-    home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return str(Path(home) / "whimbrel")
+    return state_path("whimbrel")
 
 
 def forgotten() -> State:

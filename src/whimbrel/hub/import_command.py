@@ -1,0 +1,81 @@
+"""`whimbrel hub import`: the batches of agents' --out files into the archive, without a hub that runs.
+
+    whimbrel hub import web1.whb web2.whb        a line a file: what it held, and what was there already
+
+A batch is counted once however often its file is imported.  A file that is cut off, or that stops being one, counts up
+to there, says so, and makes the exit code 1.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from whimbrel.base.errors import UsageError
+from whimbrel.base.options import Option, Values, load
+from whimbrel.hub.options import ARCHIVE_NAME, DATA_ROW, JOURNAL_NAME, MEMORY_ROW, MIB, THREADS_ROW, data_path
+
+ROWS: tuple[Option, ...] = (
+    Option("file", "str", (), "Import this file, which `whimbrel watch --out` wrote.",
+           repeatable=True, metavar="FILE", positional=True),
+    DATA_ROW,
+    MEMORY_ROW,
+    THREADS_ROW,
+)  # fmt: skip
+
+
+def main(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
+    """The exit code.  UsageError and HelpRequested are the caller's to print."""
+    values = load("hub import", ROWS, argv, os.environ if environ is None else environ)
+    if not values["file"]:
+        raise UsageError("expected at least one FILE")
+    for name in values["file"]:
+        check_file(name)
+    return import_files(values)
+
+
+def check_file(name: str) -> None:
+    """Before an archive is opened for it."""
+    try:
+        with Path(name).open("rb"):
+            pass
+    except OSError as error:
+        raise UsageError(f"{name}: {error.strerror}") from None
+
+
+def import_files(values: Values) -> int:
+    from whimbrel.hub.duck import DuckArchive  # a database is memory that the other commands do not need
+    from whimbrel.hub.ingest import Ingest
+
+    data, whole = data_path(values), True
+    make_directory(data)
+    with ExitStack() as opened:
+        archive = DuckArchive(data / ARCHIVE_NAME, memory_mib=values["memory"] // MIB, threads=values["threads"])
+        opened.callback(archive.close)
+        ingest = Ingest(archive, data / JOURNAL_NAME)
+        opened.callback(ingest.stop)
+        for name in values["file"]:
+            found = ingest.import_file(Path(name))
+            there = f", {found.duplicates} of them were there already" if found.duplicates else ""
+            batches = found.batches + found.duplicates
+            of = f", of {moment(found.oldest)} to {moment(found.newest)}" if found.newest else ""
+            print(f"{name}: {found.calls} calls in {batches} batches{of}{there}", flush=True)
+            if found.trouble:
+                print(f"whimbrel: {name}: {found.trouble}", file=sys.stderr, flush=True)
+                whole = False
+    return 0 if whole else 1
+
+
+def make_directory(data: Path) -> None:
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--data: {str(data)!r}: {error.strerror}") from None
+
+
+def moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

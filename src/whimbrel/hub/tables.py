@@ -1,0 +1,211 @@
+"""The archive's tables as data, and the SQL that is made of them.
+
+    calls     started endpoint status | sums, minima, maxima | first, last, marks, clients as arrays
+    edges     started client server ...      agents   started agent      reuse   started agent server ...
+
+Each of these four exists once a level.  A row is in one of the first three, and moves up as it ages:
+
+    _10s  what came   ->   _1m   ->   _1h   = _1d, the same by day, so that long periods need few rows
+
+Every table merges by one rule: rows with the same keys become one, sums are added, minima and maxima taken, arrays
+exploded into (place, n), added by place and put together again.  Roll-up, a period, a step of a chart: all are
+`merged` with other keys.  In ClickHouse `unnest` is `ARRAY JOIN`, and the rest is the same.
+
+`started` is the window's start in seconds.  Numbers in this SQL are ours or checked integers; text is bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+VERSION = 1
+# SQL that makes a file of version n one of n + 1.  Version 1 is the first.
+MIGRATIONS: dict[int, tuple[str, ...]] = {}
+
+DAY_S = 86_400
+LEVELS = ("10s", "1m", "1h", "1d")
+SPANS_S = {"10s": 10, "1m": 60, "1h": 3600, "1d": DAY_S}
+SUM_MOST = 1 << 62  # where a sum stops: what was rolled up must fit a column, whatever an agent claimed
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Two arrays, in SQL `name`_places and `name`_counts."""
+
+    name: str
+    place: str = "INTEGER"
+    count: str = "BIGINT"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    name: str
+    keys: Mapping[str, str]
+    sums: tuple[str, ...] = ()  # BIGINT
+    totals: tuple[str, ...] = ()  # DOUBLE: they may pass 2^63
+    minima: tuple[str, ...] = ()
+    maxima: tuple[str, ...] = ()
+    pairs: tuple[Pairs, ...] = ()
+    registers: tuple[str, ...] = ()  # INTEGER[]: index << 5 | rank
+
+    def columns(self) -> dict[str, str]:
+        """Names and types, in order."""
+        made = {"started": "BIGINT", **self.keys}
+        made |= dict.fromkeys(self.sums, "BIGINT") | dict.fromkeys(self.totals, "DOUBLE")
+        made |= dict.fromkeys((*self.minima, *self.maxima), "DOUBLE")
+        for pairs in self.pairs:
+            made |= {f"{pairs.name}_places": f"{pairs.place}[]", f"{pairs.name}_counts": f"{pairs.count}[]"}
+        return made | dict.fromkeys(self.registers, "INTEGER[]")
+
+
+CALLS = Table(
+    "calls",
+    {"endpoint": "UBIGINT", "status": "INTEGER"},
+    ("calls", "seen", *(f"{w}_{what}" for w in ("first", "last") for what in ("count", "overflow", "unplaced"))),
+    ("first_sum", "last_sum", "request_sum", "response_sum"),
+    ("first_min", "last_min", "request_min", "response_min"),
+    ("first_max", "last_max", "request_max", "response_max", "sample"),
+    (Pairs("first"), Pairs("last"), Pairs("marks", place="VARCHAR")),
+    ("clients",),
+)
+EDGE_KEYS = ("client", "client_class", "server", "server_class", "port", "protocol", "version", "name", "alpn")
+EDGES = Table(
+    "edges",
+    {key: "INTEGER" if key == "port" else "VARCHAR" for key in EDGE_KEYS},
+    ("calls", "flows", "handshakes"),
+    ("request_bytes", "response_bytes", "flow_bytes"),
+)
+AGENTS = Table(
+    "agents",
+    {"agent": "VARCHAR"},
+    ("batches", "lost_batches", "lost_calls"),
+    minima=("opened",),
+    maxima=("closed", "sample", "version"),
+    pairs=(Pairs("counts", place="VARCHAR"),),
+)
+REUSE = Table(
+    "reuse",
+    {"agent": "VARCHAR", "server": "VARCHAR", "port": "INTEGER", "protocol": "VARCHAR"},
+    ("reads",),
+    ("cold",),
+    minima=("share",),
+    pairs=(Pairs("distances", count="DOUBLE"),),
+)
+TABLES = (CALLS, EDGES, AGENTS, REUSE)
+
+# What is kept once, not once a window.
+PLAIN: dict[str, dict[str, str]] = {
+    "meta": {"name": "VARCHAR", "amount": "BIGINT"},
+    "batches": {"id": "VARCHAR", "agent": "VARCHAR", "started": "BIGINT", "received": "BIGINT"},
+    "endpoints": {
+        "endpoint": "UBIGINT", "protocol": "VARCHAR", "method": "VARCHAR", "host": "VARCHAR", "template": "VARCHAR",
+        "agent": "VARCHAR", "started": "BIGINT",
+    },
+    "auths": {"endpoint": "UBIGINT", "kind": "VARCHAR"},
+    "schemas": {
+        "endpoint": "UBIGINT", "part": "VARCHAR", "status": "INTEGER", "started": "BIGINT", "document": "VARCHAR",
+    },
+    "aliases": {"endpoint": "UBIGINT", "became": "UBIGINT"},
+    "roots": {"endpoint": "UBIGINT", "root": "UBIGINT"},
+}  # fmt: skip
+# Rows that differ in these are different; others with the same are not kept again.
+ONCE = {"endpoints": ("endpoint",), "auths": ("endpoint", "kind"), "aliases": ("endpoint", "became")}
+ALL_COLUMNS: dict[str, dict[str, str]] = PLAIN | {f"{table.name}_10s": table.columns() for table in TABLES}
+
+
+def create() -> list[str]:
+    """Statements that make an empty archive."""
+    tables = PLAIN | {f"{table.name}_{level}": table.columns() for table in TABLES for level in LEVELS}
+    return [
+        f"CREATE TABLE {name} ({', '.join(f'{column} {kind}' for column, kind in columns.items())})"
+        for name, columns in tables.items()
+    ] + [f"INSERT INTO meta VALUES ('version', {VERSION})"]  # noqa: S608 - the house's own words
+
+
+def insert(name: str) -> str:
+    """Rows given as one JSON array: binding lists of lists costs the driver a thousand times more."""
+    columns = ALL_COLUMNS[name]
+    shape = ", ".join(f'"{column}": "{kind}"' for column, kind in columns.items())
+    fields = ", ".join(f"r.{column}" for column in columns)
+    source = f"SELECT {fields} FROM (SELECT unnest(from_json(?::JSON, '[{{{shape}}}]')) AS r)"  # noqa: S608
+    if name in ONCE:
+        same = " AND ".join(f"t.{key} = r.{key}" for key in ONCE[name])
+        source += f" WHERE NOT EXISTS (SELECT 1 FROM {name} t WHERE {same})"  # noqa: S608
+    return f"INSERT INTO {name} {source}"
+
+
+def period(table: Table, start: int, end: int, step: int = DAY_S) -> str:
+    """A relation with the rows of [start, end), from as few as serve steps of `step` seconds."""
+    columns = ", ".join(table.columns())
+    first, last = -(-start // DAY_S) * DAY_S, end // DAY_S * DAY_S
+    within = f"started >= {start} AND started < {end}"
+    parts = [(level, within) for level in ("10s", "1m")]
+    if step % DAY_S or first >= last:
+        parts.append(("1h", within))
+    else:
+        parts.append(("1h", f"{within} AND (started < {first} OR started >= {last})"))
+        parts.append(("1d", f"started >= {first} AND started < {last}"))
+    return " UNION ALL ".join(
+        f"SELECT {columns} FROM {table.name}_{level} WHERE {where}"  # noqa: S608
+        for level, where in parts
+    )
+
+
+def scalars(table: Table) -> list[str]:
+    """Each number's rule."""
+    return [
+        *(f"CAST(LEAST(SUM({name}), {SUM_MOST}) AS BIGINT) AS {name}" for name in table.sums),
+        *(f"SUM({name}) AS {name}" for name in table.totals),
+        *(f"MIN({name}) AS {name}" for name in table.minima),
+        *(f"MAX({name}) AS {name}" for name in table.maxima),
+    ]
+
+
+def merged(table: Table, source: str, keys: Mapping[str, str], arrays: Collection[str] | None = None) -> str:
+    """One row for each value of `keys` ({name: expression}), with the scalars and the `arrays` asked for (all)."""
+    names = ", ".join(keys)
+    rest = [column for column in table.columns() if column not in keys]
+    chosen = ", ".join([*(f"{expression} AS {name}" for name, expression in keys.items()), *rest])
+    parts = [f"source AS (SELECT {chosen} FROM ({source}) AS s)"]  # noqa: S608
+    numbers = ", ".join([names, *scalars(table)])
+    parts.append(f"numbers AS (SELECT {numbers} FROM source GROUP BY {names})")  # noqa: S608
+    columns, joins = [*keys, *table.sums, *table.totals, *table.minima, *table.maxima], "numbers"
+    for pairs in table.pairs:
+        if arrays is None or pairs.name in arrays:
+            parts.append(together(pairs, names))
+            columns += [f"{pairs.name}_places", f"{pairs.name}_counts"]
+            joins += f" LEFT JOIN {pairs.name}_merged USING ({names})"
+    for name in table.registers:
+        if arrays is None or name in arrays:
+            parts.append(united(name, names))
+            columns.append(name)
+            joins += f" LEFT JOIN {name}_merged USING ({names})"
+    return f"WITH {', '.join(parts)} SELECT {', '.join(columns)} FROM {joins}"  # noqa: S608
+
+
+def together(pairs: Pairs, keys: str) -> str:
+    """Arrays of places and counts, added by place; in no order, for sorting them takes longer than adding them."""
+    places, counts = f"{pairs.name}_places", f"{pairs.name}_counts"
+    total = "SUM(n)" if pairs.count == "DOUBLE" else f"CAST(LEAST(SUM(n), {SUM_MOST}) AS BIGINT)"
+    each = f"SELECT {keys}, unnest({places}) AS place, unnest({counts}) AS n FROM source"  # noqa: S608
+    added = f"SELECT {keys}, place, {total} AS n FROM ({each}) AS e GROUP BY {keys}, place"  # noqa: S608
+    again = f"array_agg(place) AS {places}, array_agg(n) AS {counts}"
+    return f"{pairs.name}_merged AS (SELECT {keys}, {again} FROM ({added}) AS a GROUP BY {keys})"  # noqa: S608
+
+
+def united(name: str, keys: str) -> str:
+    """HyperLogLog registers: of each index the highest."""
+    each = f"SELECT {keys}, unnest({name}) AS entry FROM source"  # noqa: S608
+    best = f"SELECT {keys}, MAX(entry) AS entry FROM ({each}) AS e GROUP BY {keys}, entry // 32"  # noqa: S608
+    again = f"array_agg(entry) AS {name}"
+    return f"{name}_merged AS (SELECT {keys}, {again} FROM ({best}) AS b GROUP BY {keys})"  # noqa: S608
+
+
+def folded(table: Table, level: str, into: str, where: str, order: Sequence[str]) -> str:
+    """Rows of one level as rows of another, put beside each other as they will be read."""
+    keys = {"started": f"started // {SPANS_S[into]} * {SPANS_S[into]}", **{key: key for key in table.keys}}
+    columns = ", ".join(table.columns())
+    source = f"SELECT {columns} FROM {table.name}_{level} WHERE {where}"  # noqa: S608
+    ordered = f"SELECT {columns} FROM ({merged(table, source, keys)}) AS m ORDER BY {', '.join(order)}"  # noqa: S608
+    return f"INSERT INTO {table.name}_{into} {ordered}"
