@@ -63,7 +63,7 @@ def serve_metrics() -> str:
 
 
 TABLES: tuple[tuple[str, str, Callable[[], str]], ...] = (
-    ("README.md", "options", serve_options),
+    ("docs/serve.md", "options", serve_options),
     ("docs/watch.md", "options", watch_options),
     ("docs/hub.md", "options", hub_options),
     ("docs/hub.md", "token-options", hub_token_options),
