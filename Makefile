@@ -67,7 +67,7 @@ sanitize-build: $(VENV)/.installed
 
 sanitize: sanitize-build
 	$(SANITIZED) -m pytest -p no:faulthandler -p no:cacheprovider \
-		-m "not slow and not clients and not memory" $(SIDE_BY_SIDE) $(TESTS) $(PYTEST_ARGS)
+		-m "not slow and not clients and not memory and not plain" $(SIDE_BY_SIDE) $(TESTS) $(PYTEST_ARGS)
 
 fuzz: sanitize-build
 	$(SANITIZED) fuzz/run.py --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)

@@ -52,6 +52,11 @@ PACKAGES = (
     Package("backports.zstd>=1,<2", ("compression.zstd", "backports.zstd"), ("watch",),
             "bodies sent with `zstd`; they are counted without it", False),
     Package("duckdb>=1.1,<2", ("duckdb",), ("hub",), "the hub's archive"),
+    Package("starlette>=0.45,<2", ("starlette",), ("hub",), "the hub's pages and API"),
+    Package("uvicorn>=0.34,<1", ("uvicorn",), ("hub",), "the hub's HTTP server"),
+    Package("jinja2>=3.1,<4", ("jinja2",), ("hub",), "the hub's pages"),
+    Package("plotly>=6,<8", ("plotly",), ("hub",), "the hub's charts: its JavaScript draws them"),
+    Package("pyyaml>=6,<7", ("yaml",), ("hub",), "OpenAPI documents in YAML, which the hub compares with"),
 )  # fmt: skip
 
 
