@@ -14,6 +14,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 THIRD_PARTY = {
     "cache.py": {"msgspec": "only the codec that is asked for by this name imports it"},
+    "hub/answers/documents.py": {
+        "msgspec": "documents come as JSON; of the `hub` extra",
+        "yaml": "or as YAML; of the `hub` extra",
+    },
+    "hub/answers/shapes.py": {"msgspec": "what the API's JSON is made of; of the `hub` extra"},
     "hub/duck.py": {"duckdb": "the archive; of the `hub` extra", "msgspec": "rows go in as JSON"},
     "hub/questions.py": {"duckdb": "the archive; of the `hub` extra", "msgspec": "schemas are kept as JSON"},
     "hub/rows.py": {"msgspec": "schemas are kept as JSON; of the `hub` extra"},

@@ -32,6 +32,9 @@ PARTS = ("first", "last", "marks", "clients")  # what of a StatusRow is made of 
 MARKS = ("flag", "request_kind", "response_kind", "body", "outcome", "ttl", "request_step", "response_step")
 
 
+HEAT_STEPS = 16  # buckets a cell of `heat`: a quarter of an octave, four rows of cells for each doubling
+
+
 class ArchiveError(WhimbrelError):
     """The archive cannot do it now (a full disk, no memory): the same may work later."""
 
@@ -163,7 +166,9 @@ class ReuseRow:
 
     def sample(self) -> dict[str, Any]:
         """As summary.shards.curve takes it."""
-        return {"reads": self.reads, "cold": self.cold, "share": self.share, "distances": list(self.distances)}
+        flat: list[float] = list(self.distances)
+        flat[::2] = map(int, flat[::2])
+        return {"reads": self.reads, "cold": self.cold, "share": self.share, "distances": flat}
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +225,16 @@ class Archive(Protocol):
         ...
 
     def points(self, period: Period, step: int, endpoints: Collection[str] | None = None) -> list[StatusRow]: ...
+
+    def timeline(
+        self,
+        period: Period,
+        step: int,
+        endpoints: Collection[str] | None = None,
+        parts: Collection[str] = ("last",),
+    ) -> list[StatusRow]:
+        """The same with all of these endpoints as one (`endpoint` is ""): what one chart of several is made of."""
+        ...
 
     def heat(self, period: Period, step: int, endpoints: Collection[str] | None = None) -> list[HeatCell]: ...
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import duckdb
 import msgspec
 
 from whimbrel.hub.archive import (
+    HEAT_STEPS,
     PARTS,
     AgentRow,
     EdgeRow,
@@ -31,7 +33,6 @@ from whimbrel.hub.rows import id_of, number_of
 from whimbrel.hub.tables import AGENTS, CALLS, DAY_S, EDGE_KEYS, EDGES, REUSE, SPANS_S, merged, period
 
 POINTS_MOST = 10_000  # steps of one chart: more than a screen has columns
-HEAT_STEPS = 16  # buckets a cell: a quarter of an octave, four rows of cells for each doubling
 
 IDENTITY = ("protocol", "method", "host", "template", "agent")
 
@@ -115,6 +116,24 @@ class Questions:
         statement = merged(CALLS, self._calls(asked, endpoints, step=step), keys, ("last", "clients"))
         found = self.each(statement + " ORDER BY started, endpoint, status")
         return [status_row(row, row["started"]) for row in found]
+
+    def timeline(
+        self,
+        asked: Period,
+        step: int,
+        endpoints: Collection[str] | None = None,
+        parts: Collection[str] = ("last",),
+    ) -> list[StatusRow]:
+        """The same, all of these endpoints as one."""
+        check_step(asked, step)
+        keys = {"started": f"started // {step} * {step}", "status": "status"}
+        columns = [column for column in CALLS.columns() if column != "endpoint"]
+        source = self._calls(asked, endpoints, ["endpoint", *columns], step)
+        statement = merged(CALLS, source, keys | {"endpoint": "CAST(0 AS UBIGINT)"}, parts)
+        return [
+            replace(status_row(row, row["started"]), endpoint="")
+            for row in self.each(statement + " ORDER BY started, status")
+        ]
 
     def heat(self, asked: Period, step: int, endpoints: Collection[str] | None = None) -> list[HeatCell]:
         """Calls by time and latency (to the response's last byte)."""

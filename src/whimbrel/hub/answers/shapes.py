@@ -20,7 +20,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Base of everything here."""
 
 
-class Span(Answer):
+class Span(Answer, frozen=True):
     """The period that was asked for, [start, end), and the steps of its charts."""
 
     start: int
@@ -28,7 +28,7 @@ class Span(Answer):
     step_s: int
 
 
-class Quantiles(Answer):
+class Quantiles(Answer, frozen=True):
     """Of a latency; each off by at most 0.8 %."""
 
     count: int
@@ -44,7 +44,7 @@ class Quantiles(Answer):
     max_ns: int | None
 
 
-class Point(Answer):
+class Point(Answer, frozen=True):
     """One step of a chart.  Steps without calls are there too, with zeros and None."""
 
     start: int
@@ -58,7 +58,7 @@ class Point(Answer):
     p999_ns: float | None
 
 
-class EndpointLine(Answer):
+class EndpointLine(Answer, frozen=True):
     """One endpoint in a list."""
 
     id: str  # of /api/endpoints/{id}
@@ -86,7 +86,7 @@ class EndpointLine(Answer):
 # ---- /api/overview ---------------------------------------------------------------------------------------
 
 
-class Totals(Answer):
+class Totals(Answer, frozen=True):
     calls: int
     per_s: float
     error_share: float
@@ -103,7 +103,7 @@ class Totals(Answer):
     sample: int
 
 
-class Overview(Answer):
+class Overview(Answer, frozen=True):
     span: Span
     totals: Totals
     points: list[Point]  # HTTP
@@ -118,7 +118,7 @@ class Overview(Answer):
 # ---- /api/endpoints --------------------------------------------------------------------------------------
 
 
-class Endpoints(Answer):
+class Endpoints(Answer, frozen=True):
     span: Span
     total: int  # that match; `rows` is one page of them
     limit: int
@@ -134,7 +134,7 @@ class Endpoints(Answer):
 # ---- /api/endpoints/{id} ---------------------------------------------------------------------------------
 
 
-class StatusLine(Answer):
+class StatusLine(Answer, frozen=True):
     status: int  # HTTP; 0: no response was seen, or a cache
     calls: int
     share: float
@@ -144,15 +144,15 @@ class StatusLine(Answer):
     response_kinds: list[str]  # "json"
 
 
-class Heat(Answer):
-    """Calls by time and latency: cells are [step number, row number, calls]; row r is [bounds_ns[r], bounds_ns[r+1])."""
+class Heat(Answer, frozen=True):
+    """Calls by time and latency: cells are [step number, row number, calls]; row r: [bounds_ns[r], bounds_ns[r+1])."""
 
     starts: list[int]
     bounds_ns: list[int]
     cells: list[list[int]]
 
 
-class FieldLine(Answer):
+class FieldLine(Answer, frozen=True):
     """A place in a schema, in order of reading."""
 
     depth: int
@@ -165,39 +165,39 @@ class FieldLine(Answer):
     hidden_keys: int  # more than 0: this line stands for so many keys whose names did not leave the host
 
 
-class SchemaView(Answer):
+class SchemaView(Answer, frozen=True):
     part: str  # "body", "query", "headers", "response"
     status: int  # of "response"
     fields: list[FieldLine]
     schema: dict[str, Any]  # the same as JSON Schema
 
 
-class CallerLine(Answer):
+class CallerLine(Answer, frozen=True):
     client: str  # the token of an address
     client_class: str  # loopback, private, public
     name: str  # the service it is, where calls to this address were seen too; "" otherwise
     calls: int
 
 
-class SizeView(Answer):
+class SizeView(Answer, frozen=True):
     mean_bytes: float
     min_bytes: int
     max_bytes: int
 
 
-class OutcomeLine(Answer):
+class OutcomeLine(Answer, frozen=True):
     name: str  # hit, miss, stored, ...
     calls: int
     share: float
 
 
-class TtlLine(Answer):
+class TtlLine(Answer, frozen=True):
     label: str  # "< 1 s", "1 s to 2 s", "never", "not given"
     low_s: int | None
     calls: int
 
 
-class EndpointView(Answer):
+class EndpointView(Answer, frozen=True):
     span: Span
     line: EndpointLine
     ids: list[str]
@@ -223,7 +223,7 @@ class EndpointView(Answer):
 # ---- /api/services ---------------------------------------------------------------------------------------
 
 
-class ServiceLine(Answer):
+class ServiceLine(Answer, frozen=True):
     name: str  # host, or the protocol of a cache
     protocol: str
     endpoints: int
@@ -235,7 +235,7 @@ class ServiceLine(Answer):
     is_documented: bool  # has HTTP endpoints that OpenAPI can express
 
 
-class MapNode(Answer):
+class MapNode(Answer, frozen=True):
     id: str  # token of the address, with ":port" where it serves
     label: str  # names by which it is called, or what serves there ("redis :6379"), or "client ~12ab…"
     kind: str  # "service", "cache", "client", "tls", "other"
@@ -244,7 +244,7 @@ class MapNode(Answer):
     services: list[str]
 
 
-class MapLink(Answer):
+class MapLink(Answer, frozen=True):
     source: str  # MapNode.id
     target: str
     protocol: str
@@ -257,7 +257,7 @@ class MapLink(Answer):
     handshakes: int
 
 
-class Services(Answer):
+class Services(Answer, frozen=True):
     span: Span
     services: list[ServiceLine]
     nodes: list[MapNode]
@@ -268,7 +268,7 @@ class Services(Answer):
 # ---- /api/changes ----------------------------------------------------------------------------------------
 
 
-class ChangeLine(Answer):
+class ChangeLine(Answer, frozen=True):
     kind: str
     service: str
     endpoint: str
@@ -281,14 +281,14 @@ class ChangeLine(Answer):
     sentence: str
 
 
-class ComparedPeriod(Answer):
+class ComparedPeriod(Answer, frozen=True):
     start: int
     end: int
     calls: int  # looked at
     endpoints: int
 
 
-class Changes(Answer):
+class Changes(Answer, frozen=True):
     before: ComparedPeriod
     after: ComparedPeriod
     breaking: list[ChangeLine]
@@ -299,7 +299,7 @@ class Changes(Answer):
 # ---- /api/services/comparison ----------------------------------------------------------------------------
 
 
-class FindingLine(Answer):
+class FindingLine(Answer, frozen=True):
     kind: str
     endpoint: str
     place: str
@@ -307,7 +307,7 @@ class FindingLine(Answer):
     observed: str
 
 
-class Comparison(Answer):
+class Comparison(Answer, frozen=True):
     span: Span
     service: str
     operations: int  # in the document
@@ -317,7 +317,7 @@ class Comparison(Answer):
 # ---- /api/cache ------------------------------------------------------------------------------------------
 
 
-class KeyLine(Answer):
+class KeyLine(Answer, frozen=True):
     """A key pattern: all commands on keys of one template."""
 
     id: str  # of its busiest command's endpoint page
@@ -335,7 +335,7 @@ class KeyLine(Answer):
     ttls: list[TtlLine]
 
 
-class CommandLine(Answer):
+class CommandLine(Answer, frozen=True):
     protocol: str
     command: str
     calls: int
@@ -343,13 +343,13 @@ class CommandLine(Answer):
     latency: Quantiles
 
 
-class CurvePoint(Answer):
+class CurvePoint(Answer, frozen=True):
     items: float  # cache size in keys
     bytes: float | None  # the same by the mean size of values seen; None where no value was seen
     miss_share: float
 
 
-class MissCurve(Answer):
+class MissCurve(Answer, frozen=True):
     agent: str
     server: str
     port: int
@@ -361,7 +361,7 @@ class MissCurve(Answer):
     advice: str  # one sentence: what twice the memory would buy; "" where there is too little to say
 
 
-class Caches(Answer):
+class Caches(Answer, frozen=True):
     span: Span
     calls: int
     hit_share: float | None
@@ -375,13 +375,13 @@ class Caches(Answer):
 # ---- /api/agents -----------------------------------------------------------------------------------------
 
 
-class LossLine(Answer):
+class LossLine(Answer, frozen=True):
     name: str  # a counter of docs/watch.md
     count: int
     meaning: str
 
 
-class AgentLine(Answer):
+class AgentLine(Answer, frozen=True):
     agent: str
     format_version: int
     version: str | None  # of the program
@@ -401,6 +401,6 @@ class AgentLine(Answer):
     counts: dict[str, int]
 
 
-class Agents(Answer):
+class Agents(Answer, frozen=True):
     span: Span
     agents: list[AgentLine]

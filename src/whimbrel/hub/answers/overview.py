@@ -1,0 +1,80 @@
+"""What is going on: totals, two charts, and the few endpoints that deserve a look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from whimbrel.hub.answers.agents import is_live
+from whimbrel.hub.answers.asked import EVER, Asked
+from whimbrel.hub.answers.catalog import Before, Catalog, Counted, before, counted, heard, ids_of, line, seconds
+from whimbrel.hub.answers.charts import points
+from whimbrel.hub.answers.measures import CACHES, HTTP, Tally, quantiles, share, tally
+from whimbrel.hub.answers.shapes import EndpointLine, Overview, Totals
+from whimbrel.hub.archive import AgentRow, Archive
+
+SHOWN = 5  # of each of the short lists
+SLOW_CALLS_LEAST = 20  # below that a p99 is one call's
+
+
+def overview(archive: Archive, asked: Asked) -> Overview:
+    catalog, earlier = Catalog.of_rows(archive.endpoints(asked.period)), before(archive, asked.period.start)
+    told = heard(archive, asked)
+    length_s = seconds(told)
+    calls, commands = catalog.of(HTTP), catalog.of(*CACHES)
+    steps = archive.timeline(asked.period, asked.step_s, ids_of(calls))
+    cache_steps = archive.timeline(asked.period, asked.step_s, ids_of(commands), ("last", "marks"))
+    rows = catalog.grouped(archive.statuses(asked.period, ids_of(calls), ("last",)))
+    named = [one for one in counted(calls, rows) if not one.known.is_other]
+    agents = archive.agents(asked.period)
+
+    def lines(key: Callable[[Counted], float], of: Iterable[Counted]) -> list[EndpointLine]:
+        best = sorted(of, key=lambda one: (-key(one), one.known.words))[:SHOWN]
+        return [line(one, length_s, earlier) for one in best]
+
+    return Overview(
+        span=asked.span,
+        totals=_totals(
+            catalog, earlier, tally(steps, HTTP), tally(cache_steps, CACHES[0]), agents, length_s, asked.now
+        ),
+        points=points(asked, steps, HTTP, told),
+        cache_points=points(asked, cache_steps, CACHES[0], told),
+        busiest=lines(lambda one: one.tally.calls, named),
+        slowest=lines(lambda one: one.tally.last.percentile_ns(99), _often(named)),
+        failing=lines(lambda one: one.tally.errors, (one for one in named if one.tally.errors)),
+        new=lines(lambda one: one.known.first, (one for one in named if earlier.is_new(one.known))),
+        has_data=bool(agents) or earlier.has_data or bool(archive.agents(EVER)),
+    )
+
+
+def _often(several: Sequence[Counted]) -> list[Counted]:
+    """Those with enough latencies to speak of a p99; where none has, all that have one."""
+    enough = [one for one in several if one.tally.last.placed >= SLOW_CALLS_LEAST]
+    return enough or [one for one in several if one.tally.last.placed]
+
+
+def _totals(
+    catalog: Catalog,
+    earlier: Before,
+    calls: Tally,
+    commands: Tally,
+    agents: Sequence[AgentRow],
+    length_s: int,
+    now: int,
+) -> Totals:
+    named = [known for known in catalog if not known.is_other]
+    return Totals(
+        calls=calls.calls,
+        per_s=calls.calls / length_s,
+        error_share=share(calls.errors, calls.calls),
+        client_error_share=share(calls.client_errors, calls.calls),
+        latency=quantiles(calls.last),
+        services=len({known.service for known in catalog}),
+        endpoints=len(named),
+        new_endpoints=sum(earlier.is_new(known) for known in named),
+        cache_commands=commands.calls,
+        cache_hit_share=commands.hit_share,
+        agents=len(agents),
+        agents_live=sum(is_live(agent, now) for agent in agents),
+        lost_calls=sum(agent.lost_calls for agent in agents),
+        sample=max((agent.sample for agent in agents), default=1),
+    )
