@@ -1,7 +1,7 @@
 # Everything runs from .venv, which `make build` makes; nothing is installed outside this directory.
 #
 #   make build      .venv, the compiled modules beside their sources, the package (editable) with its extras
-#   make run        build, then `whimbrel serve`             ARGS="--memory 256M --threads 2"
+#   make run        build, then `whimbrel up --demo`         ARGS="--listen-hub 127.0.0.1:9900"
 #   make test       build, then the test suite               TESTS=tests/store  PYTEST_ARGS="-k ttl"  TEST_JOBS=0
 #   make lint       ruff, mypy, cython-lint
 #   make sanitize   the suite under ASAN and UBSAN, from a tree of its own (build/sanitize)
@@ -47,7 +47,7 @@ $(VENV)/.installed: pyproject.toml | modules
 	@touch $@
 
 run: build
-	exec $(VENV)/bin/whimbrel serve $(ARGS)
+	exec $(VENV)/bin/whimbrel up --demo $(ARGS)
 
 test: build
 	$(PY) -m pytest $(SIDE_BY_SIDE) $(TESTS) $(PYTEST_ARGS)

@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "hub": BELOW_PROGRAMS,
     "bench": BELOW_PROGRAMS,
     "doctor": BELOW_PROGRAMS,
+    "up": BELOW_PROGRAMS,  # it starts the others as processes and imports none of them
     # the library stands beside the programs: storage without sockets
     "cachecodec": {"base"},
     "cacheitem": {"base", "store", "cachecodec"},
@@ -38,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cachekeys": {"base", "cache", "cachecodec"},
     "cachecalls": {"base", "cache", "cachecore", "cachekeys"},
     "integrations": {"base", "cache"},
-    "cli": BELOW_PROGRAMS | {"server", "agent", "hub", "bench", "doctor"},
+    "cli": BELOW_PROGRAMS | {"server", "agent", "hub", "bench", "doctor", "up"},
     "__main__": {"cli"},
     "__init__": {"base", "cache", "cachecalls"},
 }

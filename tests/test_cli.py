@@ -15,7 +15,7 @@ def test_without_a_program_the_usage_is_printed(capsys: pytest.CaptureFixture[st
 
 def test_an_unknown_program_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["fly"]) == 2
-    assert capsys.readouterr().err == "whimbrel: 'fly' is not one of serve, watch, hub, doctor, bench\n"
+    assert capsys.readouterr().err == "whimbrel: 'fly' is not one of serve, watch, hub, up, doctor, bench\n"
 
 
 @pytest.mark.parametrize("program", cli.PROGRAMS)

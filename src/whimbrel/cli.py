@@ -17,6 +17,7 @@ PROGRAMS = {
     "serve": ("whimbrel.server.main", "a cache server for memcached and Redis clients"),
     "watch": ("whimbrel.agent.main", "an agent that summarises the API calls in network traffic"),
     "hub": ("whimbrel.hub.main", "what agents sent, kept and answered"),
+    "up": ("whimbrel.up.main", "serve, watch and hub on this machine, in one go"),
     "doctor": ("whimbrel.doctor.main", "what this machine can do, and how to mend what it cannot"),
     "bench": ("whimbrel.bench.main", "a load client for cache servers"),
 }
