@@ -48,7 +48,6 @@ THROUGH = {
     "protocol/opinion": "protocol/test_detect.py",
     "protocol/testing_detect": "protocol/test_detect.py",
     "summary/bodies": "summary/test_body.py",
-    "summary/edges": "summary/test_window.py",
     "summary/explained": "summary/test_window.py",
     "summary/formats": "summary/test_format.py",
     "summary/kinds": "summary/test_body.py",
@@ -91,6 +90,7 @@ ELSEWHERE = {
     "conformance": "real clients and attacks against a running server",
     "test_house.py": "the whole tree",
     "test_fuzz.py": "fuzz/",
+    "test_tutorials.py": "docs/tutorials/",
     "test_toolchain.py": "tools/",
 }
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, BinaryIO
 
+from whimbrel import __version__
 from whimbrel.agent import budget
 from whimbrel.agent.calls import CallPrinter
 from whimbrel.agent.engine import Engine
@@ -29,6 +30,7 @@ from whimbrel.agent.options import ROWS, WatchOptions, sends_in_the_clear
 from whimbrel.agent.report import Report
 from whimbrel.agent.spool import Spool
 from whimbrel.agent.state import State, forgotten, open_state, read_token
+from whimbrel.agent.usage import Usage
 from whimbrel.base.errors import UsageError
 from whimbrel.base.options import load
 from whimbrel.base.process import prepare_process, resident_bytes
@@ -186,6 +188,7 @@ class Watch:
         self.printer = CallPrinter() if options.calls else None
         self.report = Report(options, self.plan.report)
         self.uploader: Uploader | None = None
+        self.usage = Usage()
 
     def open_engine(self) -> Engine:
         engine = Engine(
@@ -289,8 +292,10 @@ class Watch:
         window = engine.close_window(explain=self.options.explain)
         if window.get("explained"):
             window["explained"].append(Explained(self.state.agent, "agent", 0, "token"))
+            window["explained"].append(Explained(__version__, "program", 0, "format"))
         self.report.window(window, engine)
         if self.delivery is not None:
+            window |= self.usage.since()
             self.tell_refused(self.delivery)
             self.delivery.window(window)
             if self.delivery.lost_any():

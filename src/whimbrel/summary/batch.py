@@ -19,6 +19,7 @@ from typing import Annotated, Any, BinaryIO, NotRequired, Required, TypedDict, c
 
 import msgspec
 
+from whimbrel import __version__
 from whimbrel.summary import hll
 
 VERSION = 1
@@ -31,6 +32,7 @@ ROWS_MOST = 8192  # endpoints, rows, edges of one batch: the agent's own limit i
 TEXT_MOST = 8192  # characters of a template
 NAME_MOST = 256  # of anything else
 BUCKETS = 1856  # base/histogram's
+CALLERS_MOST = 64  # of a row: the agent's own limit is 8
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 Amount = Annotated[float, msgspec.Meta(ge=0)]
@@ -99,6 +101,8 @@ class RowDoc(TypedDict, total=False):
     body: ShapeDoc
     outcomes: Named
     ttls: Steps
+    callers: Annotated[list[tuple[Name, Name, Count]], msgspec.Meta(max_length=CALLERS_MOST)]
+    more_callers: bool
 
 
 class EndpointDoc(TypedDict, total=False):
@@ -149,6 +153,9 @@ class BatchDoc(TypedDict):
     start_ns: int
     end_ns: int
     sample: NotRequired[Count]
+    program: NotRequired[Name]
+    cpu_ns: NotRequired[Count]
+    resident_bytes: NotRequired[Count]
     lost_batches: Count
     lost_calls: Count
     counts: Named
@@ -161,7 +168,9 @@ class BatchDoc(TypedDict):
 DOCUMENTS: tuple[Any, ...] = (
     BatchDoc, EndpointDoc, RowDoc, LatencyDoc, SizesDoc, ShapeDoc, HiddenDoc, EdgeDoc, ReuseDoc,
 )  # fmt: skip
-WINDOW_FIELDS = ("start_ns", "end_ns", "sample", "counts", "aliases", "endpoints", "edges", "reuse")
+WINDOW_FIELDS = (
+    "start_ns", "end_ns", "sample", "cpu_ns", "resident_bytes", "counts", "aliases", "endpoints", "edges", "reuse",
+)  # fmt: skip
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(BatchDoc)
@@ -176,7 +185,7 @@ class Batch:
     @classmethod
     def of(cls, agent: str, window: Mapping[str, Any], lost_batches: int = 0, lost_calls: int = 0) -> "Batch":
         """A new batch; what was lost is what no batch before has told."""
-        head = {"v": VERSION, "id": str(uuid.uuid4()), "agent": agent}
+        head = {"v": VERSION, "id": str(uuid.uuid4()), "agent": agent, "program": __version__}
         lost = {"lost_batches": lost_batches, "lost_calls": lost_calls}
         return cls(head | lost | {name: window[name] for name in WINDOW_FIELDS if name in window})
 

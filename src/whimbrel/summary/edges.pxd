@@ -1,4 +1,5 @@
-# Who called whom, in a window: one entry a (client, server, port, protocol), of TLS also by version, name and ALPN.
+# Who called whom, in a window: one entry a (client, server, port, protocol), of HTTP also by host, of TLS also by
+# version, name and ALPN.
 
 from libc.stdint cimport uint8_t
 from whimbrel.base.slice cimport Slice

@@ -1,11 +1,17 @@
-"""The edges of the window: an array, and a table of places in it."""
+"""The edges of the window: an array, and a table of places in it.
+
+All names of one client at one server lie in a row of the table, since names are not hashed: so they can be counted on
+the way, and whoever sends a new host with every call makes WINDOW_EDGE_NAMES edges, not WINDOW_EDGES of them.  (Names
+of TLS are hashed: each costs a handshake.)  A second table finds a client's first edge, which stands for the client.
+"""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 from whimbrel.base.arena cimport arena_alloc_zero, arena_free, arena_grow
 from whimbrel.base.hash cimport hash_bytes
 from whimbrel.base.slice cimport Slice
-from whimbrel.summary.window cimport WINDOW_EDGES, Edge, WindowData
+from whimbrel.summary.call cimport CALL_HTTP
+from whimbrel.summary.window cimport WINDOW_EDGES, WINDOW_EDGE_NAMES, Edge, WindowData
 
 from whimbrel.summary.known import ALPN
 
@@ -43,13 +49,19 @@ cdef uint8_t alpn_number(Slice name) noexcept nogil:
     return 255
 
 
-cdef inline size_t key_bytes(const Edge* e) noexcept nogil:
-    """The fields before `calls` are the key."""
-    return <size_t> (<const char*> &e.calls - <const char*> e)
+cdef inline size_t pair_bytes(const Edge* e) noexcept nogil:
+    """The fields before `name`, which is the rest of the key."""
+    return <size_t> (<const char*> &e.name - <const char*> e)
+
+
+cdef inline uint64_t hash_of(const WindowData* w, const Edge* key) noexcept nogil:
+    cdef size_t n = pair_bytes(key)
+    return hash_bytes(<const uint8_t*> key, n if key.protocol == CALL_HTTP else n + sizeof(key.name), w.seed)
 
 
 cdef bint edges_init(WindowData* w) noexcept nogil:
-    w.edge_slots = <uint16_t*> arena_alloc_zero(w.arena, SLOTS * sizeof(uint16_t))
+    w.edge_slots = <uint16_t*> arena_alloc_zero(w.arena, 2 * SLOTS * sizeof(uint16_t))
+    w.caller_slots = w.edge_slots + SLOTS
     return w.edge_slots != NULL
 
 
@@ -79,18 +91,41 @@ cdef Edge* edge_new(WindowData* w, const Edge* key) noexcept nogil:
         w.edges_room = room
     w.edges[w.edges_used] = key[0]
     w.edges_used += 1
+    w.edges[w.edges_used - 1].caller = caller_of(w, key.client)
     return &w.edges[w.edges_used - 1]
 
 
+cdef uint16_t caller_of(WindowData* w, const uint8_t* client) noexcept nogil:
+    """The newest edge's client: of an earlier edge, or met for the first time."""
+    cdef uint32_t slot = <uint32_t> hash_bytes(client, 16, w.seed) & (SLOTS - 1)
+    while w.caller_slots[slot]:
+        if memcmp(w.edges[w.caller_slots[slot] - 1].client, client, 16) == 0:
+            return w.caller_slots[slot]
+        slot = (slot + 1) & (SLOTS - 1)
+    w.caller_slots[slot] = <uint16_t> w.edges_used
+    return w.caller_slots[slot]
+
+
+cdef Edge* edge_unnamed(WindowData* w, const Edge* key) noexcept nogil:
+    cdef Edge plain = key[0]
+    plain.name = NULL
+    w.counts.edges_unnamed += 1
+    return edge_of(w, &plain)
+
+
 cdef Edge* edge_of(WindowData* w, const Edge* key) noexcept nogil:
-    cdef uint64_t hash = hash_bytes(<const uint8_t*> key, key_bytes(key), w.seed)
-    cdef uint32_t slot = <uint32_t> hash & (SLOTS - 1)
+    cdef uint32_t slot = <uint32_t> hash_of(w, key) & (SLOTS - 1)
+    cdef int names = 0
     cdef Edge* e
     while w.edge_slots[slot]:
         e = &w.edges[w.edge_slots[slot] - 1]
-        if memcmp(e, key, key_bytes(key)) == 0:
-            return e
+        if memcmp(e, key, pair_bytes(key)) == 0:
+            if e.name == key.name:
+                return e
+            names += e.name != NULL
         slot = (slot + 1) & (SLOTS - 1)
+    if names >= WINDOW_EDGE_NAMES and key.name != NULL and key.protocol == CALL_HTTP:
+        return edge_unnamed(w, key)
     e = edge_new(w, key)
     if e == NULL:
         w.counts.edges_lost += 1
@@ -100,7 +135,7 @@ cdef Edge* edge_of(WindowData* w, const Edge* key) noexcept nogil:
 
 
 cdef void edges_clear(WindowData* w) noexcept nogil:
-    memset(w.edge_slots, 0, SLOTS * sizeof(uint16_t))
+    memset(w.edge_slots, 0, 2 * SLOTS * sizeof(uint16_t))      # caller_slots too
     arena_free(w.arena, w.edges)
     w.edges = NULL
     w.edges_used = 0

@@ -8,7 +8,9 @@ Addresses leave as tokens with their class (loopback, private, public): those of
 servers a map of somebody's network, and the hub needs neither to draw who calls whom, only whether two are the same.
 Who runs both may say otherwise (WindowData.addresses).
 
-A schema is told when it differs from what was told last; ids that changed by a merge are told as aliases.
+A schema is told when it differs from what was told last, and then again ever more rarely while its calls go on: its
+counts prove what a change alone does not, such as that a field is gone.  Ids that changed by a merge are told as
+aliases.
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -17,16 +19,17 @@ from whimbrel.base.buffer cimport Writer, writer_init, writer_len
 from whimbrel.base.slice cimport slice_of
 from whimbrel.summary.hll cimport hll_read
 from whimbrel.summary.latency cimport latency_read
-from whimbrel.summary.outline cimport outline_print, outline_read
+from whimbrel.summary.outline cimport outline_read
 from whimbrel.summary.shards cimport shards_read
+from whimbrel.summary.telling cimport TellBudget, tell_all, tell_budget, tell_due
 from whimbrel.summary.template cimport (
     NODE_KNOWN, NODE_ROOT, Node, template_host_of, template_id, template_put,
     template_put_node, template_shown, templates_sweep)
 from whimbrel.summary.token cimport TOKEN_ADDRESS, TOKEN_HEX, token_hex, token_of
 from whimbrel.summary.trie cimport protocol_of
 from whimbrel.summary.window cimport (
-    OTHER_ROWS, SIZE_STEPS, TTL_STEPS, WINDOW_TLS, Edge, Endpoint, Kept, Row, Sizes, WindowData, window_next,
-    window_settle)
+    OTHER_ROWS, SIZE_STEPS, TTL_STEPS, WINDOW_CALLERS, WINDOW_TLS, Edge, Endpoint, Kept, Row, Sizes, WindowData,
+    window_next, window_settle)
 
 import ipaddress
 
@@ -37,12 +40,12 @@ from whimbrel.summary.known import ALPN
 
 cdef enum:
     TEXT_BYTES = 8192               # of a template: 64 nodes of at most 66 bytes
-    SCHEMA_BYTES = 8388608          # of shapes that are told in one window; the rest follows in the next ones
 
 AUTH_NAMES = {1: "basic", 2: "bearer", 4: "digest", 8: "negotiate", 16: "other", 32: "cookie", 64: "api_key",
               128: "signature"}
 TLS_VERSIONS = {0x0300: "ssl3", 0x0301: "tls1.0", 0x0302: "tls1.1", 0x0303: "tls1.2", 0x0304: "tls1.3"}
-COUNT_NAMES = ("calls", "other_calls", "edges_lost", "shapes_refused", "shapes_restarted", "caches_lost", "dropped")
+COUNT_NAMES = ("calls", "other_calls", "edges_lost", "shapes_refused", "shapes_restarted", "caches_lost", "dropped",
+               "edges_unnamed")
 PRIVATE = [ipaddress.ip_network(text) for text in (
     "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10", "fc00::/7", "fe80::/10")]
 
@@ -156,12 +159,24 @@ cdef dict sizes_of(const Sizes* s):
     return {"sum": s.sum, "min": s.min, "max": s.max, "steps": pairs(s.steps, SIZE_STEPS)}
 
 
-cdef dict row_of(WindowData* w, Notes notes, Row* r, bint http, uint64_t* budget):
+cdef void put_callers(WindowData* w, Notes notes, dict to, const Row* r, dict seen) except *:
+    """[(client, its class, calls), ...] where there was room for all."""
+    cdef int i
+    if r.more_callers:
+        to["more_callers"] = True
+        return
+    to["callers"] = [
+        (*address_of(w, notes, w.edges[r.callers[i] - 1].client, seen), r.caller_calls[i])
+        for i in range(WINDOW_CALLERS) if r.callers[i]]
+
+
+cdef dict row_of(WindowData* w, Notes notes, Row* r, bint http, TellBudget* budget, dict seen):
     found = {
         "calls": r.calls, "first": latency_read(&r.first), "last": latency_read(&r.last),
         "request": sizes_of(&r.request), "response": sizes_of(&r.response), "clients": hll_read(&r.clients),
         "flags": named(notes, "flag", r.flags, 16, lambda i: FLAGS[1 << i][0]),
     }
+    put_callers(w, notes, found, r, seen)
     if http:
         found["status"] = r.status
         found["request_kinds"] = bits(r.request_kinds)
@@ -174,48 +189,26 @@ cdef dict row_of(WindowData* w, Notes notes, Row* r, bint http, uint64_t* budget
     return {name: value for name, value in found.items() if value is not None and value != {} and value != []}
 
 
-cdef void tell(WindowData* w, Notes notes, dict to, str name, str kind, Kept* k, uint64_t* budget) except *:
-    """The shape, where there is something new in it."""
-    cdef uint64_t print_
-    if k.shape == NULL or not k.fresh or budget[0] < k.bytes:
+cdef void tell(WindowData* w, Notes notes, dict to, str name, str kind, Kept* k, TellBudget* budget) except *:
+    """The shape, where there is something new in it or it is time to say so again."""
+    if not tell_due(w, k, budget):
         return
-    k.fresh = False
-    print_ = outline_print(k.shape, w.templates.reveal_calls)
-    if print_ == k.told:
-        return
-    k.told = print_
-    budget[0] -= k.bytes
     keys = []
     to[name] = outline_read(k.shape, w.templates.reveal_calls, keys)
     for key, calls in keys:
         notes.note(key, kind, calls, "seen")
 
 
-cdef inline void forget(Kept* k) noexcept nogil:
-    k.told = 0
-    k.fresh = True
-
-
-cdef void forget_told(Endpoint* e) noexcept nogil:
-    cdef Row* r = e.rows
-    forget(&e.request)
-    forget(&e.query)
-    forget(&e.names)
-    while r != NULL:
-        forget(&r.answer)
-        r = r.next
-
-
 # -- endpoints --
 
-cdef dict endpoint_of(WindowData* w, Notes notes, Endpoint* e, uint64_t* budget):
+cdef dict endpoint_of(WindowData* w, Notes notes, Endpoint* e, TellBudget* budget, dict seen):
     cdef uint8_t protocol = protocol_of(e.node)
     cdef bint http = protocol == 1
     cdef Row* r = e.rows
     rows = []
     while r != NULL:
         if r.calls:
-            rows.append(row_of(w, notes, r, http, budget))
+            rows.append(row_of(w, notes, r, http, budget, seen))
         r = r.next
     e.told_id = template_id(e.node)
     found = {
@@ -233,10 +226,10 @@ cdef dict endpoint_of(WindowData* w, Notes notes, Endpoint* e, uint64_t* budget)
     return found
 
 
-cdef list others(WindowData* w, Notes notes):
+cdef list others(WindowData* w, Notes notes, dict seen):
     """Calls that found no row of their own: an endpoint a protocol, named {other}."""
     cdef Row* r
-    cdef uint64_t budget = 0
+    cdef TellBudget none = TellBudget(0, 0)     # there is nothing to learn from them
     cdef int i
     cdef uint8_t protocol
     found = {}
@@ -253,7 +246,7 @@ cdef list others(WindowData* w, Notes notes):
                 "host": notes.note("{other}", "host", 0, "format"),
                 "template": notes.note("{other}", "template", 0, "format"), "rows": [],
             }
-        found[protocol]["rows"].append(row_of(w, notes, r, protocol == 1, &budget))
+        found[protocol]["rows"].append(row_of(w, notes, r, protocol == 1, &none, seen))
     return list(found.values())
 
 
@@ -270,7 +263,7 @@ cdef list settle(WindowData* w, Notes notes):
         now = window_settle(w, e)
         if told and told != template_id(now.node):
             found.append([id_text(notes, told), id_text(notes, template_id(now.node))])
-            forget_told(now)        # under its new id the hub gets everything, whether or not it saw the alias
+            tell_all(now)        # under its new id the hub gets everything, whether or not it saw the alias
             if now == e:
                 e.told_id = template_id(e.node)
         e = following
@@ -285,13 +278,16 @@ cdef dict edge_of(WindowData* w, Notes notes, const Edge* e, dict seen):
     server, server_class = address_of(w, notes, e.server, seen)
     found = {"client": client, "client_class": client_class, "server": server, "server_class": server_class,
              "port": e.port, "protocol": ours(notes, PROTOCOLS.get(e.protocol, "opaque"), "protocol")}
+    name = one_node(w, notes, template_host_of(e.name), "server name" if e.protocol == WINDOW_TLS else "host")
     if e.protocol != WINDOW_TLS or e.flows:
+        if name:
+            found["name"] = name
         counted = {"calls": e.calls, "request_bytes": e.request_bytes, "response_bytes": e.response_bytes,
                    "flows": e.flows, "flow_bytes": e.flow_bytes}
         return found | {name: value for name, value in counted.items() if value}
     found["handshakes"] = e.calls
     found["version"] = ours(notes, TLS_VERSIONS.get(e.version, "unknown"), "TLS version")
-    found["name"] = one_node(w, notes, template_host_of(e.name), "server name") if e.name != NULL else ""
+    found["name"] = name
     if e.alpn:
         found["alpn"] = ours(notes, ALPN[e.alpn - 1] if e.alpn <= len(ALPN) else "unknown", "ALPN")
     return found
@@ -323,7 +319,7 @@ cdef dict window_counts(const WindowData* w):
 
 cdef dict window_close(WindowData* w, int64_t start_ns, int64_t end_ns, object explained):
     cdef Notes notes = Notes(explained is not None)
-    cdef uint64_t budget = SCHEMA_BYTES
+    cdef TellBudget budget = tell_budget()
     cdef Endpoint* e
     cdef uint32_t i
     cdef dict seen = {}
@@ -332,10 +328,10 @@ cdef dict window_close(WindowData* w, int64_t start_ns, int64_t end_ns, object e
     e = w.endpoints
     while e != NULL:
         if e.calls and protocol_of(e.node) != WINDOW_TLS:
-            endpoints.append(endpoint_of(w, notes, e, &budget))
+            endpoints.append(endpoint_of(w, notes, e, &budget, seen))
         e = e.next
     found = {
-        "start_ns": start_ns, "end_ns": end_ns, "aliases": aliases, "endpoints": endpoints + others(w, notes),
+        "start_ns": start_ns, "end_ns": end_ns, "aliases": aliases, "endpoints": endpoints + others(w, notes, seen),
         "edges": [edge_of(w, notes, &w.edges[i], seen) for i in range(w.edges_used)],
         "reuse": reuse(w, notes, seen), "counts": window_counts(w),
     }
@@ -348,5 +344,5 @@ cdef dict window_close(WindowData* w, int64_t start_ns, int64_t end_ns, object e
 cdef void window_forget_told(WindowData* w) noexcept:
     cdef Endpoint* e = w.endpoints
     while e != NULL:
-        forget_told(e)
+        tell_all(e)
         e = e.next

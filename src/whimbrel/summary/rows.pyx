@@ -13,8 +13,8 @@ from whimbrel.summary.shape cimport Shape, shape_free, shape_merge
 from whimbrel.summary.template cimport TEMPLATE_PROTOCOLS, Node
 from whimbrel.summary.trie cimport protocol_of
 from whimbrel.summary.window cimport (
-    SIZE_STEPS, TTL_NEVER, TTL_NOT_GIVEN, TTL_STEPS, WINDOW_RESERVOIR, WINDOW_ROWS, WINDOW_SHAPE_BYTES,
-    WINDOW_SHAPE_PERCENT, Endpoint, Kept, Row, Sizes, WindowData)
+    SIZE_STEPS, TTL_NEVER, TTL_NOT_GIVEN, TTL_STEPS, WINDOW_CALLERS, WINDOW_RESERVOIR, WINDOW_ROWS, WINDOW_SHAPE_BYTES,
+    WINDOW_SHAPE_PERCENT, Edge, Endpoint, Kept, Row, Sizes, WindowData)
 
 cdef enum:
     FIRST_RESERVED = WINDOW_ROWS - WINDOW_RESERVOIR
@@ -104,9 +104,24 @@ cdef inline void time_add(WindowData* w, Row* r, const Call* call) noexcept nogi
         latency_record(w.arena, &r.last, <uint64_t> (call.response_last_ns - asked))
 
 
-cdef void row_add(WindowData* w, Row* r, const Call* call) noexcept nogil:
+cdef inline void caller_add(Row* r, uint16_t caller, uint32_t calls) noexcept nogil:
+    cdef int i
+    for i in range(WINDOW_CALLERS):
+        if r.callers[i] == 0:
+            r.callers[i] = caller
+        if r.callers[i] == caller:
+            r.caller_calls[i] += calls
+            return
+    r.more_callers = True
+
+
+cdef void row_add(WindowData* w, Row* r, const Call* call, const Edge* edge) noexcept nogil:
     cdef bint first = r.calls == 0
     r.calls += 1
+    if edge != NULL:
+        caller_add(r, edge.caller, 1)
+    else:
+        r.more_callers = True
     time_add(w, r, call)
     sizes_add(&r.request, call.request_bytes, first)
     sizes_add(&r.response, call.response_bytes, first)
@@ -141,6 +156,10 @@ cdef void row_merge(WindowData* w, Row* r, Row* into) noexcept nogil:
         into.body_flags[i] += r.body_flags[i]
     for i in range(TTL_STEPS):
         into.ttls[i] += r.ttls[i]
+    for i in range(WINDOW_CALLERS):
+        if r.callers[i]:
+            caller_add(into, r.callers[i], r.caller_calls[i])
+    into.more_callers |= r.more_callers
     into.request_kinds |= r.request_kinds
     into.response_kinds |= r.response_kinds
 

@@ -27,6 +27,8 @@ cdef enum:
     WINDOW_IDLE = 360               # windows without a call until an endpoint is forgotten: an hour
     WINDOW_IDLE_SHORT = 6           # the same when memory or nodes are short: a minute
     WINDOW_EDGES = 4096             # of a window
+    WINDOW_EDGE_NAMES = 16          # hosts of one client at one server: calls to further ones are at an edge without name
+    WINDOW_CALLERS = 8              # of a row: services have few; where there are more, the number of clients says more
     WINDOW_CACHES = 8               # servers whose reuse distances are sampled: 256 KiB each
     WINDOW_SHAPE_BYTES = 1048576    # of one shape; beyond, it is begun anew
     WINDOW_SHAPE_PERCENT = 60       # of the arena in use: beyond, shapes are not merged any more
@@ -63,10 +65,13 @@ cdef struct Sizes:                  # bytes
 cdef struct Kept:                   # a shape that grows over windows
     Shape* shape
     uint64_t told                   # fingerprint of what was last sent; 0: nothing
+    uint32_t told_calls             # of the shape, when it was last sent
+    uint32_t told_at                # WindowData.number then
     uint32_t bytes                  # of the arena, about
+    uint8_t again                   # how often it was sent as it is
     bint fresh                      # merged into since it was last looked at
 
-cdef struct Row:                    # counts are of this window; about 900 B: one 1 KiB block
+cdef struct Row:                    # counts are of this window; less than 1 KiB: one block
     Endpoint* endpoint              # NULL: an {other}
     Row* next                       # of the endpoint
     uint32_t place                  # in WindowData.rows
@@ -83,6 +88,9 @@ cdef struct Row:                    # counts are of this window; about 900 B: on
     uint32_t body_flags[8]          # by bit of BodyFlag, both bodies
     uint16_t request_kinds          # bit by BodyKind
     uint16_t response_kinds
+    uint16_t callers[WINDOW_CALLERS]        # Edge.caller of each; 0: none
+    uint32_t caller_calls[WINDOW_CALLERS]
+    bint more_callers               # than there is room for
     Kept answer                     # the shape of responses
 
 cdef struct Endpoint:
@@ -101,17 +109,18 @@ cdef struct Endpoint:
 cdef struct Edge:                   # zeroed beyond its end: keys are compared as bytes
     uint8_t client[16]
     uint8_t server[16]
-    Node* name                      # server name of a TLS handshake
     uint16_t port
     uint16_t version                # TLS
     uint8_t protocol
     uint8_t alpn                    # 1 + its place in known.ALPN, 255: another; 0: none
     uint16_t unused
+    Node* name                      # the host of HTTP calls; of a TLS handshake the server name
     uint64_t calls                  # calls; of TLS: handshakes
     uint64_t request_bytes
     uint64_t response_bytes
     uint64_t flows                  # told by window_edge
     uint64_t flow_bytes
+    uint16_t caller                 # who the client is, within the window: 1 + the place of its first edge
 
 cdef struct Cache:                  # one server's keys
     uint8_t server[16]
@@ -127,6 +136,7 @@ cdef struct WindowCounts:           # since the start
     uint64_t shapes_restarted       # grew beyond WINDOW_SHAPE_BYTES
     uint64_t caches_lost            # references to servers beyond WINDOW_CACHES
     uint64_t dropped                # endpoints forgotten because they were idle
+    uint64_t edges_unnamed          # calls to hosts beyond WINDOW_EDGE_NAMES
 
 cdef struct WindowData:
     Arena* arena
@@ -135,6 +145,7 @@ cdef struct WindowData:
     uint64_t client_seed            # from the install's key, so that distinct counts of windows can be united
     uint64_t key_seed
     uint64_t random
+    uint32_t number                 # of windows before this one
     Endpoint* endpoints
     Row** rows                      # WINDOW_ROWS of them
     uint32_t rows_used              # below the reservoir
@@ -142,6 +153,7 @@ cdef struct WindowData:
     uint64_t overflow               # calls of this window that found no room
     Edge* edges
     uint16_t* edge_slots            # place + 1, by hash; twice WINDOW_EDGES
+    uint16_t* caller_slots          # the same of each client's first edge
     uint32_t edges_used
     uint32_t edges_room
     bint addresses                  # leave in plain, not as tokens

@@ -16,7 +16,7 @@ from whimbrel.summary.rows cimport (
 from whimbrel.summary.shards cimport shards_free, shards_new, shards_touch
 from whimbrel.summary.template cimport (
     NODE_GONE, TEMPLATE_NODES, Node, Templates, template_current, template_drop, template_find, template_host,
-    template_key)
+    template_host_of, template_key)
 from whimbrel.summary.token cimport TOKEN_CLIENTS, TOKEN_KEYS, token_of
 
 cdef enum:
@@ -60,15 +60,19 @@ cdef void refer(WindowData* w, const Call* call) noexcept nogil:
 
 # -- calls --
 
-cdef void edge_call(WindowData* w, const Call* call) noexcept nogil:
+cdef Edge* edge_call(WindowData* w, const Call* call, const Endpoint* at) noexcept nogil:
+    """By the host that was called, as long as an endpoint keeps its node."""
     cdef Edge key
     cdef Edge* e
     edge_key(&key, call.client, call.server, call.server_port, call.protocol)
+    if call.protocol == CALL_HTTP and at != NULL:
+        key.name = <Node*> template_host_of(at.node)
     e = edge_of(w, &key)
     if e != NULL:
         e.calls += 1
         e.request_bytes += call.request_bytes
         e.response_bytes += call.response_bytes
+    return e
 
 
 cdef inline uint32_t many_of(const Call* call) noexcept nogil:
@@ -88,11 +92,10 @@ cdef Node* window_call(WindowData* w, const Call* call) noexcept nogil:
     e = endpoint_of(w, node)
     r = row_of(w, e, call)
     w.counts.calls += 1
-    row_add(w, r, call)
+    row_add(w, r, call, edge_call(w, call, e))
     if e != NULL:
         e.calls += 1
         learn(w, e, r, call)
-    edge_call(w, call)
     return node
 
 
@@ -161,6 +164,7 @@ cdef void window_next(WindowData* w) noexcept nogil:
     cdef uint32_t i, idle = WINDOW_IDLE_SHORT if is_short(w) else WINDOW_IDLE
     reservoir_empty(w)
     edges_clear(w)
+    w.number += 1
     for i in range(w.rows_used):
         r = w.rows[i]
         if r != NULL:
