@@ -4,7 +4,7 @@
         [--version 1|2] [--deploy-after SECONDS] [--work SCALE] [--seed N] [--counts FILE]
 
 Version 2 (demo_changes.py) comes with --version, after --deploy-after, or at SIGUSR1.  --counts writes at the end what
-was answered, by both, for a test to compare.  Both listen on loopback only: it is a demo, with its tokens in its source.
+was answered, by both, for a test to compare.  Both listen on loopback only: a demo's passwords are in its source.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from starlette.types import ASGIApp
 from whimbrel.base.errors import UsageError, WhimbrelError
 from whimbrel.base.options import HelpRequested, Option, Values, load
 from whimbrel.base.values import Address
-from whimbrel.net.listener import Listener, open_listeners
 from whimbrel.net.listener import Address as Place
+from whimbrel.net.listener import Listener, open_listeners
 from whimbrel.up import demo_shop, demo_stock
 from whimbrel.up.demo_cache import Cache
 from whimbrel.up.demo_stock_client import StockClient
@@ -38,7 +38,7 @@ ROWS: tuple[Option, ...] = (
     Option("listen", "str", LISTEN, "The shop's address, on loopback.", metavar="HOST:PORT"),
     Option("second", "str", SECOND, "The stock service's, on loopback.", metavar="HOST:PORT"),
     Option(
-        "cache", "address", None, "A cache that speaks Redis's and memcached's words; without it nothing is cached."
+        "cache", "address", None, "A cache for both protocols, such as `whimbrel serve`; without it nothing is cached."
     ),
     Option("version", "int", 1, "Of the API.", minimum=1, maximum=2),
     Option("deploy-after", "seconds", 0, "Become version 2 after this long; 0 is never.", minimum=0, maximum=86400),

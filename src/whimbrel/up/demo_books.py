@@ -1,7 +1,7 @@
 """The shop's stock in trade: books that nobody wrote, by people who are not; and what the shop keeps in memory.
 
-Everything is drawn from a seed, so that two runs have the same books.  What calls add (books, carts, orders) is bounded:
-the oldest goes, as it would from a cache.
+Everything is drawn from a seed, so that two runs have the same books.  What calls add (books, carts, orders) is
+bounded: the oldest goes.
 """
 
 from __future__ import annotations

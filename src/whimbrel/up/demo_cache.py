@@ -24,7 +24,7 @@ TIMEOUT_S = 1.0
 POOL_MOST = 16  # connections of each protocol
 
 
-class BoundConnection(redis.Connection):
+class BoundConnection(redis.Connection):  # type: ignore[misc] # redis tells mypy nothing here
     """redis-py's, from the address `source`."""
 
     def __init__(self, source: str = "", **arguments: Any) -> None:

@@ -1,8 +1,8 @@
 """The demo's bookshop: an API as people write them, with what makes watching one interesting.
 
-Path parameters of four kinds, queries, JSON of some depth, a form, a page, an image, chunks, tokens, entity tags, errors
-of every class; lists that come from the cache, and orders that ask another service.  Version 2 is the same shop after a
-release that was not as careful as it should have been: demo_changes.py lists what is different in it.
+Path parameters of several kinds, queries, JSON of some depth, a form, a page, an image, chunks, tokens, entity tags,
+errors of every class; pages that come from the cache, and orders that ask another service.  Version 2 is the same shop
+after a release that was not as careful as it should have been: demo_changes.py lists what is different in it.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def whole(found: dict[str, Any], name: str, most: int) -> int:
 # ---- books ---------------------------------------------------------------------------------------------
 
 
-def front_page(shop: Shop, call: Call) -> Reply:
+def front_page(shop: Shop, _: Call) -> Reply:
     items = "".join(f"<li>{book.title}</li>" for book in list(shop.shelves.books.values())[:40])
     page = f"<!doctype html><title>Bookshop</title><h1>Books by nobody</h1><ul>{items}</ul>"
     return Reply(body=page.encode(), kind="text/html; charset=utf-8")
@@ -144,7 +144,7 @@ def remove_book(shop: Shop, call: Call) -> Reply:
 def show_cover(shop: Shop, call: Call) -> Reply:
     book = shop.book(call.path["id"])
     if shop.is_next:
-        return Reply(302, headers={"location": f"{shop.url}/static/covers/{book.isbn}.png"})
+        return Reply(302, headers={"location": f"https://covers.example/{book.isbn}.png"})
     return Reply(body=cover(book), kind="image/png", headers={"cache-control": "max-age=3600"})
 
 
@@ -154,7 +154,7 @@ def list_reviews(shop: Shop, call: Call) -> Reply:
     return Reply(body={"book": book.id, "reviews": reviews})
 
 
-def recommend(shop: Shop, call: Call) -> Reply:
+def recommend(shop: Shop, _: Call) -> Reply:
     if shop.is_next:
         raise Refused(404, "there are no recommendations any more")
     some = shop.source.sample(range(1, 200), 5)
@@ -193,7 +193,7 @@ def _lines(books: list[Book]) -> Iterator[bytes]:
 # ---- carts and orders ----------------------------------------------------------------------------------
 
 
-def open_cart(shop: Shop, call: Call) -> Reply:
+def open_cart(shop: Shop, _: Call) -> Reply:
     number = new_id(shop.source)
     bounded(shop.shelves.carts, number, {})
     shop.cache.keep(f"cart:{number}", CART_TTL_S, {})
@@ -290,7 +290,7 @@ def report(shop: Shop, call: Call) -> Reply:
     return Reply(body={"day": day.isoformat(), "orders": orders, "share_online": 0.87, "books_by_genre": genres})
 
 
-def health(shop: Shop, call: Call) -> Reply:
+def health(shop: Shop, _: Call) -> Reply:
     return Reply(body={"status": "ok", "version": shop.version, "books": len(shop.shelves.books)})
 
 

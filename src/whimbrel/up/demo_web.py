@@ -4,8 +4,8 @@
     request -> Call (values of a handler's interest) -> handler(service, call) -> Reply -> gzip, chunks, bytes
 
 A handler is plain and blocking, since it asks caches and other services; it runs in the thread pool.  How long it would
-take in earnest is its row's `work`, drawn anew for each call and waited for without holding a thread.  What was answered
-is counted where the last byte is handed over (demo_tally.py), so that a test can hold an observer to it.
+take in earnest is its row's `work`, drawn anew for each call and waited for without holding a thread.  What was
+answered is counted where the last byte is handed over (demo_tally.py), so that a test can hold an observer to it.
 
 Deliberately not: how one should write a service.  The next request knows nothing of the last but what is in memory.
 """
