@@ -76,8 +76,9 @@ def _claims(before: Period, after: Period) -> Iterator[Change]:
     for endpoint in gone:
         chance = chance_of_absence(endpoint.calls, before.length_ns, after.length_ns)
         yield _change(endpoint, "endpoint gone", "", f"{endpoint.calls} calls", "none", chance=chance)
+    known_until_ns = min(before.end_ns, after.start_ns)  # what came between the two is new in the second
     for endpoint in new:
-        if not endpoint.first_seen_ns or endpoint.first_seen_ns >= after.start_ns:
+        if not endpoint.first_seen_ns or endpoint.first_seen_ns >= known_until_ns:
             chance = chance_of_absence(endpoint.calls, after.length_ns, before.length_ns)
             yield _change(endpoint, "new endpoint", "", "none", f"{endpoint.calls} calls", chance=chance)
     for was, now in pairs:

@@ -27,11 +27,11 @@ NS = 1_000_000_000
 Placed = tuple[str, str, int]  # endpoint, part, status
 
 
-def period_of(archive: Archive, span: Span, endpoints: Collection[str] | None = None) -> Period:
-    """Endpoints of a span with rows, parts and schemas; agents that saw the same are one."""
+def period_of(archive: Archive, span: Span, endpoints: Collection[str] | None = None, *, sliced: bool = True) -> Period:
+    """Endpoints of a span with rows, parts (if `sliced`) and schemas; agents that saw the same are one."""
     step = max(STEP_S, -(-(span.end - span.start) // PARTS) // STEP_S * STEP_S)
     rows = _by_endpoint(archive.statuses(span, endpoints))
-    parts = _by_endpoint(archive.points(span, step, endpoints))
+    parts = _by_endpoint(archive.points(span, step, endpoints) if sliced else ())
     schemas = schemas_in_force(archive.schemas(span, endpoints), span.start)
     found = [
         _endpoint(row, rows.get(row.id, []), parts.get(row.id, []), schemas)

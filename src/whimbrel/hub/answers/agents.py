@@ -6,7 +6,7 @@ what one looks for here.
 
 from __future__ import annotations
 
-from whimbrel.hub.answers.asked import Asked
+from whimbrel.hub.answers.asked import TIME_MOST, Asked
 from whimbrel.hub.answers.losses import losses
 from whimbrel.hub.answers.shapes import AgentLine, Agents
 from whimbrel.hub.archive import AgentRow, Archive, Period
@@ -16,6 +16,11 @@ LIVE_S = 60  # six windows: one may be late or lost
 
 def is_live(agent: AgentRow, now: int) -> bool:
     return now - agent.last <= LIVE_S
+
+
+def live_agents(archive: Archive, now: int) -> int:
+    """How many were heard of just now, whatever period is looked at."""
+    return sum(is_live(row, now) for row in archive.agents(Period(max(now - 2 * LIVE_S, 0), TIME_MOST)))
 
 
 def agents(archive: Archive, asked: Asked) -> Agents:

@@ -29,7 +29,7 @@ Rows = Mapping[Words, Sequence[StatusRow]]
 
 def caches(archive: Archive, asked: Asked) -> Caches:
     catalog = Catalog(Catalog.of_rows(archive.endpoints(asked.period)).of(*CACHES))
-    told = heard(archive, asked)
+    told = heard(archive.agents(asked.period), asked.period)
     ids = ids_of(catalog)
     rows = catalog.grouped(archive.statuses(asked.period, ids, ("last", "marks")))
     steps = archive.timeline(asked.period, asked.step_s, ids, ("last", "marks"))

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from whimbrel.hub.answers.asked import Asked
-from whimbrel.hub.answers.measures import Tally, percentile, share, tally
+from whimbrel.hub.answers.asked import GRID_S
+from whimbrel.hub.answers.measures import Tally, percentiles, share, tally
 from whimbrel.hub.answers.shapes import EndpointLine
-from whimbrel.hub.archive import Archive, EndpointRow, Period, StatusRow
+from whimbrel.hub.archive import AgentRow, Archive, EndpointRow, Period, StatusRow
 from whimbrel.hub.model import OTHER
 
 Words = tuple[str, str, str, str]  # protocol, method, host, template
@@ -116,18 +116,19 @@ class Before:
         return self.has_data and known.words not in self.catalog.known
 
 
-def before(archive: Archive, start: int) -> Before:
+def known_before(archive: Archive, start: int) -> Before:
     past = Period(0, start)
     catalog = Catalog.of_rows(archive.endpoints(past))
     return Before(catalog, bool(catalog) or bool(archive.agents(past)))
 
 
-def heard(archive: Archive, asked: Asked) -> Period:
-    """The part of the period that agents told of: rates are over it, so that a first minute is no quiet hour."""
-    agents = archive.agents(asked.period)
-    start = max(asked.period.start, min((agent.first for agent in agents), default=asked.period.start))
-    end = min(asked.period.end, max((agent.last for agent in agents), default=asked.period.end))
-    return Period(start, end) if start < end else asked.period
+def heard(agents: Iterable[AgentRow], period: Period) -> Period:
+    """The part of a period that agents told of: rates are over it, so that a hub's first minute is no quiet hour."""
+    every = list(agents)
+    first = min((agent.first for agent in every), default=period.start) // GRID_S * GRID_S
+    last = -(-max((agent.last for agent in every), default=period.end) // GRID_S) * GRID_S
+    start, end = max(period.start, first), min(period.end, last)
+    return Period(start, end) if start < end else period
 
 
 def seconds(period: Period) -> int:
@@ -152,6 +153,7 @@ def counted(several: Iterable[Known], rows: Mapping[Words, Sequence[StatusRow]])
 def line(one: Counted, length_s: int, earlier: Before) -> EndpointLine:
     known, numbers = one.known, one.tally
     protocol, method, _, template = known.words
+    p50, p90, p99 = percentiles(numbers.last, 50, 90, 99)
     return EndpointLine(
         id=known.id,
         service=known.service,
@@ -165,9 +167,9 @@ def line(one: Counted, length_s: int, earlier: Before) -> EndpointLine:
         error_share=share(numbers.errors, numbers.calls),
         client_error_share=share(numbers.client_errors, numbers.calls),
         no_response_share=share(numbers.no_response, numbers.calls),
-        p50_ns=percentile(numbers.last, 50),
-        p90_ns=percentile(numbers.last, 90),
-        p99_ns=percentile(numbers.last, 99),
+        p50_ns=p50,
+        p90_ns=p90,
+        p99_ns=p99,
         response_mean_bytes=share(numbers.response_bytes, numbers.calls),
         first=earlier.first_of(known),
         last=known.last,

@@ -1,14 +1,21 @@
-"""What changed between two periods: hub.changes' report, with the pages its claims lead to."""
+"""What changed between two periods: hub.changes' report, with the pages its claims lead to.
+
+A period is compared for as long as agents told of it: a hub that is ten minutes old has seen ten minutes of the hour
+before, and what did not come in them may have come in the rest.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from whimbrel.hub import changes as reports
 from whimbrel.hub.answers.asked import GRID_S, Asked, QuestionError
-from whimbrel.hub.answers.catalog import heard
+from whimbrel.hub.answers.catalog import Catalog, heard, known_before
 from whimbrel.hub.answers.shapes import ChangeLine, Changes, ComparedPeriod
 from whimbrel.hub.archive import Archive, Period
+from whimbrel.hub.model import Endpoint
 from whimbrel.hub.model import Period as Compared
-from whimbrel.hub.periods import period_of
+from whimbrel.hub.periods import NS, period_of
 
 
 def default_periods(archive: Archive, asked: Asked) -> tuple[Period, Period]:
@@ -17,10 +24,9 @@ def default_periods(archive: Archive, asked: Asked) -> tuple[Period, Period]:
     earlier = Period(max(asked.period.start - length, 0), asked.period.start)
     if archive.agents(earlier):
         return earlier, asked.period
-    told = heard(archive, asked)
-    start, end = told.start // GRID_S * GRID_S, -(-told.end // GRID_S) * GRID_S
-    middle = (start + end) // 2 // GRID_S * GRID_S
-    return Period(start, middle), Period(middle, end)
+    told = heard(archive.agents(asked.period), asked.period)
+    middle = max(told.start + GRID_S, (told.start + told.end) // 2 // GRID_S * GRID_S)
+    return Period(told.start, middle), Period(middle, max(told.end, middle + GRID_S))
 
 
 def changes(archive: Archive, before: Period, after: Period, service: str = "") -> Changes:
@@ -28,28 +34,39 @@ def changes(archive: Archive, before: Period, after: Period, service: str = "") 
     for period in (before, after):
         if period.end <= period.start:
             raise QuestionError(f"a period from {period.start} to {period.end}; its end must be later than its start")
-    one, other = (_of_service(period_of(archive, period), service) for period in (before, after))
+    earlier = known_before(archive, before.start).catalog
+    one, other = (_compared(archive, period, service, earlier) for period in (before, after))
     report = reports.compare(one, other)
     sure = [_line(change) for change in report.changes]
     return Changes(
-        before=_compared(before, one),
-        after=_compared(after, other),
+        before=_told(one),
+        after=_told(other),
         breaking=[line for line in sure if line.breaking],
         changes=[line for line in sure if not line.breaking],
         undecided=[_line(change) for change in report.undecided],
     )
 
 
-def _of_service(period: Compared, service: str) -> Compared:
-    if not service:
-        return period
-    kept = tuple(each for each in period.endpoints if each.service == service)
-    return Compared(period.start_ns, period.end_ns, kept)
+def _compared(archive: Archive, period: Period, service: str, earlier: Catalog) -> Compared:
+    """What was seen in a period, with when each endpoint was seen first of all."""
+    ids = [row.id for row in archive.endpoints(period) if (row.host or row.protocol) == service] if service else None
+    endpoints = period_of(archive, period, ids).endpoints
+    told = heard(archive.agents(period), period)
+    return Compared(told.start * NS, told.end * NS, tuple(_with_history(each, earlier) for each in endpoints))
 
 
-def _compared(period: Period, found: Compared) -> ComparedPeriod:
-    calls = sum(endpoint.calls for endpoint in found.endpoints)
-    return ComparedPeriod(start=period.start, end=period.end, calls=calls, endpoints=len(found.endpoints))
+def _with_history(endpoint: Endpoint, earlier: Catalog) -> Endpoint:
+    known = earlier.known.get(endpoint.text)
+    return replace(endpoint, first_seen_ns=known.first * NS) if known else endpoint
+
+
+def _told(found: Compared) -> ComparedPeriod:
+    return ComparedPeriod(
+        start=found.start_ns // NS,
+        end=found.end_ns // NS,
+        calls=sum(endpoint.calls for endpoint in found.endpoints),
+        endpoints=len(found.endpoints),
+    )
 
 
 def _line(change: reports.Change) -> ChangeLine:

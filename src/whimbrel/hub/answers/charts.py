@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from whimbrel.hub.answers.asked import Asked
-from whimbrel.hub.answers.measures import percentile, tally
+from whimbrel.hub.answers.measures import percentiles, tally
 from whimbrel.hub.answers.shapes import Point
 from whimbrel.hub.archive import Period, StatusRow
 
@@ -29,16 +29,17 @@ def points(asked: Asked, rows: Iterable[StatusRow], protocol: str, told: Period)
 
 def point(rows: Iterable[StatusRow], start: int, protocol: str, length_s: int) -> Point:
     numbers = tally(rows, protocol)
+    p50, p90, p99, p999 = percentiles(numbers.last, 50, 90, 99, 99.9)
     return Point(
         start=start,
         calls=numbers.calls,
         per_s=numbers.calls / length_s,
         errors=numbers.errors,
         client_errors=numbers.client_errors,
-        p50_ns=percentile(numbers.last, 50),
-        p90_ns=percentile(numbers.last, 90),
-        p99_ns=percentile(numbers.last, 99),
-        p999_ns=percentile(numbers.last, 99.9),
+        p50_ns=p50,
+        p90_ns=p90,
+        p99_ns=p99,
+        p999_ns=p999,
     )
 
 

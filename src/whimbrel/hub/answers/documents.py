@@ -47,7 +47,7 @@ def seen_of(archive: Archive, asked: Asked, service: str) -> tuple[Endpoint, ...
     rows = [row for row in archive.endpoints(asked.period) if row.protocol == HTTP and (row.host or HTTP) == service]
     if not rows:
         raise UnknownError(f"no HTTP calls of a service {service!r} in this period")
-    return period_of(archive, asked.period, [row.id for row in rows]).endpoints
+    return period_of(archive, asked.period, [row.id for row in rows], sliced=False).endpoints
 
 
 def _line(finding: Finding) -> FindingLine:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from whimbrel.hub.answers.asked import EVER, Asked, UnknownError
-from whimbrel.hub.answers.catalog import Catalog, Counted, Known, before, heard, line, seconds
+from whimbrel.hub.answers.catalog import Catalog, Counted, Known, heard, known_before, line, seconds
 from whimbrel.hub.answers.charts import by_step, points
 from whimbrel.hub.answers.fields import schema_view
 from whimbrel.hub.answers.measures import HTTP, quantiles, request_sizes, response_sizes, share, tally
@@ -32,7 +32,7 @@ HEAT_BOUNDS_NS = [bucket_bounds_ns(place)[0] for place in range(0, 29 * OCTAVE_S
 
 def endpoint(archive: Archive, asked: Asked, endpoint_id: str) -> EndpointView:
     known = find(archive, asked, endpoint_id)
-    earlier, told = before(archive, asked.period.start), heard(archive, asked)
+    earlier, told = known_before(archive, asked.period.start), heard(archive.agents(asked.period), asked.period)
     http = known.protocol == HTTP
     rows = archive.statuses(asked.period, known.ids)
     steps = archive.timeline(asked.period, asked.step_s, known.ids, ("last",) if http else ("last", "marks"))

@@ -15,10 +15,10 @@ from whimbrel.hub.answers.catalog import (
     Catalog,
     Counted,
     Known,
-    before,
     counted,
     heard,
     ids_of,
+    known_before,
     line,
     seconds,
 )
@@ -83,9 +83,9 @@ class Wanted:
 
 
 def endpoints(archive: Archive, asked: Asked, wanted: Wanted) -> Endpoints:
-    earlier = before(archive, asked.period.start)
+    earlier = known_before(archive, asked.period.start)
     catalog = Catalog.of_rows(archive.endpoints(asked.period))
-    period, length_s = asked.period, seconds(heard(archive, asked))
+    period, length_s = asked.period, seconds(heard(archive.agents(asked.period), asked.period))
     if wanted.unused:
         period, length_s, catalog = _unused(catalog, earlier, asked)
     found = [known for known in catalog if wanted.matches(known)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from whimbrel.hub.answers.agents import is_live
+from whimbrel.hub.answers.agents import live_agents
 from whimbrel.hub.answers.asked import EVER, Asked
-from whimbrel.hub.answers.catalog import Before, Catalog, Counted, before, counted, heard, ids_of, line, seconds
+from whimbrel.hub.answers.catalog import Before, Catalog, Counted, counted, heard, ids_of, known_before, line, seconds
 from whimbrel.hub.answers.charts import points
 from whimbrel.hub.answers.measures import CACHES, HTTP, Tally, quantiles, share, tally
 from whimbrel.hub.answers.shapes import EndpointLine, Overview, Totals
@@ -17,15 +17,15 @@ SLOW_CALLS_LEAST = 20  # below that a p99 is one call's
 
 
 def overview(archive: Archive, asked: Asked) -> Overview:
-    catalog, earlier = Catalog.of_rows(archive.endpoints(asked.period)), before(archive, asked.period.start)
-    told = heard(archive, asked)
+    catalog, earlier = Catalog.of_rows(archive.endpoints(asked.period)), known_before(archive, asked.period.start)
+    agents = archive.agents(asked.period)
+    told = heard(agents, asked.period)
     length_s = seconds(told)
     calls, commands = catalog.of(HTTP), catalog.of(*CACHES)
     steps = archive.timeline(asked.period, asked.step_s, ids_of(calls))
     cache_steps = archive.timeline(asked.period, asked.step_s, ids_of(commands), ("last", "marks"))
     rows = catalog.grouped(archive.statuses(asked.period, ids_of(calls), ("last",)))
     named = [one for one in counted(calls, rows) if not one.known.is_other]
-    agents = archive.agents(asked.period)
 
     def lines(key: Callable[[Counted], float], of: Iterable[Counted]) -> list[EndpointLine]:
         best = sorted(of, key=lambda one: (-key(one), one.known.words))[:SHOWN]
@@ -34,7 +34,13 @@ def overview(archive: Archive, asked: Asked) -> Overview:
     return Overview(
         span=asked.span,
         totals=_totals(
-            catalog, earlier, tally(steps, HTTP), tally(cache_steps, CACHES[0]), agents, length_s, asked.now
+            catalog,
+            earlier,
+            tally(steps, HTTP),
+            tally(cache_steps, CACHES[0]),
+            agents,
+            length_s,
+            live_agents(archive, asked.now),
         ),
         points=points(asked, steps, HTTP, told),
         cache_points=points(asked, cache_steps, CACHES[0], told),
@@ -59,7 +65,7 @@ def _totals(
     commands: Tally,
     agents: Sequence[AgentRow],
     length_s: int,
-    now: int,
+    live: int,
 ) -> Totals:
     named = [known for known in catalog if not known.is_other]
     return Totals(
@@ -74,7 +80,7 @@ def _totals(
         cache_commands=commands.calls,
         cache_hit_share=commands.hit_share,
         agents=len(agents),
-        agents_live=sum(is_live(agent, now) for agent in agents),
+        agents_live=live,
         lost_calls=sum(agent.lost_calls for agent in agents),
         sample=max((agent.sample for agent in agents), default=1),
     )

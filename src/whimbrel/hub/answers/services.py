@@ -26,7 +26,7 @@ UNSEEN = ("tls", "http2", "opaque")  # where calls cannot be seen
 def services(archive: Archive, asked: Asked) -> Services:
     catalog = Catalog.of_rows(archive.endpoints(asked.period))
     rows = catalog.grouped(archive.statuses(asked.period, None, ("last", "marks")))
-    length_s = seconds(heard(archive, asked))
+    length_s = seconds(heard(archive.agents(asked.period), asked.period))
     edges = archive.edges(asked.period)
     nodes, links, truncated = service_map(edges, {known.service for known in catalog.of(HTTP)}, length_s)
     return Services(
