@@ -10,6 +10,7 @@ from whimbrel.hub.answers.catalog import Catalog, Counted, Known, heard, known_b
 from whimbrel.hub.answers.charts import by_step, points
 from whimbrel.hub.answers.fields import schema_view
 from whimbrel.hub.answers.measures import HTTP, quantiles, request_sizes, response_sizes, share, tally
+from whimbrel.hub.answers.services import names_at
 from whimbrel.hub.answers.shapes import (
     CallerLine,
     EndpointView,
@@ -19,7 +20,7 @@ from whimbrel.hub.answers.shapes import (
     StatusLine,
     TtlLine,
 )
-from whimbrel.hub.archive import HEAT_STEPS, Archive, EdgeRow, HeatCell, StatusRow
+from whimbrel.hub.archive import HEAT_STEPS, Archive, HeatCell, StatusRow
 from whimbrel.hub.model import OCTAVE_STEPS, added, bucket_bounds_ns
 from whimbrel.hub.periods import schemas_in_force
 from whimbrel.hub.schema import Schema, unite
@@ -38,7 +39,6 @@ def endpoint(archive: Archive, asked: Asked, endpoint_id: str) -> EndpointView:
     steps = archive.timeline(asked.period, asked.step_s, known.ids, ("last",) if http else ("last", "marks"))
     succeeded = [row.last for row in rows if not http or 100 <= row.status < 400]
     marks = _marks(rows)
-    callers = _callers(marks["caller"], archive.edges(asked.period))
     return EndpointView(
         span=asked.span,
         line=line(Counted(known, tally(rows, known.protocol)), seconds(told), earlier),
@@ -54,7 +54,7 @@ def endpoint(archive: Archive, asked: Asked, endpoint_id: str) -> EndpointView:
         request=request_sizes(rows),
         response=response_sizes(rows),
         clients=max((row.clients for row in rows), default=0),
-        callers=callers,
+        callers=_callers(archive, asked, marks["caller"]),
         callers_complete=sum(marks["caller"].values()) >= sum(row.calls for row in rows),
         schemas=_schemas(archive, asked, known),
         outcomes=_outcomes(marks["outcome"]),
@@ -139,18 +139,15 @@ def _heat(asked: Asked, cells: Sequence[HeatCell]) -> Heat:
 # ---- who, and what -------------------------------------------------------------------------------------
 
 
-def _callers(counts: Mapping[str, int], edges: Iterable[EdgeRow]) -> list[CallerLine]:
-    names: dict[str, set[str]] = {}
-    for edge in edges:
-        names.setdefault(edge.server, set()).add(edge.name or f"{edge.protocol} :{edge.port}")
+def _callers(archive: Archive, asked: Asked, counts: Mapping[str, int]) -> list[CallerLine]:
+    names = names_at(archive.edges(asked.period)) if counts else {}
     lines = [_caller(caller, calls, names) for caller, calls in counts.items()]
     return sorted(lines, key=lambda one: (-one.calls, one.client))
 
 
-def _caller(caller: str, calls: int, names: Mapping[str, set[str]]) -> CallerLine:
+def _caller(caller: str, calls: int, names: Mapping[str, str]) -> CallerLine:
     client, _, client_class = caller.rpartition("/")
-    name = ", ".join(sorted(names.get(client, ())))
-    return CallerLine(client=client, client_class=client_class, name=name, calls=calls)
+    return CallerLine(client=client, client_class=client_class, name=names.get(client, ""), calls=calls)
 
 
 def _schemas(archive: Archive, asked: Asked, known: Known) -> list[SchemaView]:

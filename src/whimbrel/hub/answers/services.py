@@ -1,15 +1,18 @@
 """Services, and who calls whom.
 
 A service is the host that requests named; caches of a kind are one.  The map is made of addresses instead, for that is
-what callers have: every address with a port that answered is a node, every address that only called another.  An
-address that answers at one port and calls others is one node: what it calls there is what the service needs.
+what callers have: every address with a port that answered is a node, every address that only called another.
 
     client ~12ab… -> shop (:8000) -> redis (:6379)
+
+Which program at an address made a call is not in a packet.  Where exactly one of those that answer there can have been
+it (a cache calls nobody, and nobody is taken to call itself), it is its call, and what it calls is what the service
+needs.  Otherwise the address is a node of its own, "host of ...".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from whimbrel.hub.answers.asked import Asked
@@ -17,10 +20,11 @@ from whimbrel.hub.answers.catalog import Catalog, Known, heard, seconds
 from whimbrel.hub.answers.measures import CACHES, HTTP, quantiles, share, tally
 from whimbrel.hub.answers.shapes import MapLink, MapNode, ServiceLine, Services
 from whimbrel.hub.archive import Archive, EdgeRow, StatusRow
+from whimbrel.hub.openapi import METHODS
 
 LINKS_MOST = 200  # of a map: more cannot be told apart
+NAMES_SHOWN = 3  # of what has several
 CLIENTS_MOST = 12  # that only call, of one class of addresses: more are one node
-UNSEEN = ("tls", "http2", "opaque")  # where calls cannot be seen
 
 
 def services(archive: Archive, asked: Asked) -> Services:
@@ -62,7 +66,16 @@ def _line(protocol: str, name: str, of: Sequence[Known], rows: Sequence[StatusRo
         error_share=share(numbers.errors, numbers.calls),
         client_error_share=share(numbers.client_errors, numbers.calls),
         latency=quantiles(numbers.last),
-        is_documented=protocol == HTTP and any(known.words[3].startswith("/") for known in of),
+        is_documented=protocol == HTTP and _is_documented(of, rows),
+    )
+
+
+def _is_documented(of: Sequence[Known], rows: Sequence[StatusRow]) -> bool:
+    """Whether OpenAPI has words for any of its endpoints."""
+    answered = {row.endpoint for row in rows if 100 <= row.status <= 599}
+    return any(
+        known.words[1].lower() in METHODS and known.words[3].startswith("/") and not answered.isdisjoint(known.ids)
+        for known in of
     )
 
 
@@ -72,8 +85,9 @@ def _line(protocol: str, name: str, of: Sequence[Known], rows: Sequence[StatusRo
 @dataclass(slots=True)
 class _Node:
     id: str
+    address: str  # its token; "" where it is several
     address_class: str
-    port: int = 0
+    port: int = 0  # 0: it is not known to answer
     protocols: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
     calls: int = 0
@@ -86,18 +100,18 @@ class _Node:
             kind=self.kind(),
             address_class=self.address_class,
             calls=self.calls,
-            services=sorted(self.names & services),
+            services=sorted(self.names & services) if self.port else [],
         )
 
     def label(self) -> str:
         if self.clients:
             return f"{self.clients} {self.address_class} clients"
-        if not self.protocols:
-            return f"client {short(self.id)}"
-        return ", ".join(sorted(self.names)) or f"{' '.join(sorted(self.protocols))} :{self.port}"
+        if not self.port:
+            return f"host of {listed(self.names)}" if self.names else f"client {short(self.id)}"
+        return listed(self.names) or f"{' '.join(sorted(self.protocols))} :{self.port}"
 
     def kind(self) -> str:
-        if not self.protocols:
+        if not self.port:
             return "client"
         if self.protocols & {*CACHES}:
             return "cache"
@@ -106,9 +120,24 @@ class _Node:
         return "tls" if "tls" in self.protocols else "other"
 
 
+def listed(names: Collection[str]) -> str:
+    """The first few, in order."""
+    shown = sorted(names)[:NAMES_SHOWN]
+    return ", ".join(shown + ["…"] * (len(names) > len(shown)))
+
+
 def short(token: str) -> str:
     """A token of 12 digits in five characters; an address as it is."""
     return f"{token[:5]}…" if token.startswith("~") and len(token) > 6 else token
+
+
+def names_at(edges: Iterable[EdgeRow]) -> dict[str, str]:
+    """What answers at each address and may call others, by the address."""
+    found: dict[str, set[str]] = {}
+    for node in _servers(edges).values():
+        if node.kind() != "cache":
+            found.setdefault(node.address, set()).add(node.label())
+    return {address: listed(names) for address, names in found.items()}
 
 
 def service_map(
@@ -116,11 +145,9 @@ def service_map(
 ) -> tuple[list[MapNode], list[MapLink], int]:
     """Nodes, links and how many links were left out."""
     nodes = _servers(edges)
-    sources = _sources(edges, nodes)
     links: dict[tuple[str, str, str, str], list[EdgeRow]] = {}
-    for edge in edges:
-        key = sources[edge.client], place_of(edge), edge.protocol, edge.name
-        links.setdefault(key, []).append(edge)
+    for source, edge in zip(_sources(edges, nodes), edges, strict=True):
+        links.setdefault((source, place_of(edge), edge.protocol, edge.name), []).append(edge)
     lines = sorted((_link(key, several, length_s) for key, several in links.items()), key=_by_weight)
     shown = lines[:LINKS_MOST]
     used = {node for one in shown for node in (one.source, one.target)}
@@ -135,7 +162,7 @@ def place_of(edge: EdgeRow) -> str:
 def _servers(edges: Iterable[EdgeRow]) -> dict[str, _Node]:
     nodes: dict[str, _Node] = {}
     for edge in edges:
-        node = nodes.setdefault(place_of(edge), _Node(place_of(edge), edge.server_class, edge.port))
+        node = nodes.setdefault(place_of(edge), _Node(place_of(edge), edge.server, edge.server_class, edge.port))
         node.protocols.add(edge.protocol)
         node.calls += edge.calls
         if edge.name:
@@ -143,25 +170,40 @@ def _servers(edges: Iterable[EdgeRow]) -> dict[str, _Node]:
     return nodes
 
 
-def _sources(edges: Iterable[EdgeRow], nodes: dict[str, _Node]) -> dict[str, str]:
-    """The node that each client is; those that are none yet are added."""
-    ports: dict[str, set[str]] = {}
+def _sources(edges: Iterable[EdgeRow], nodes: dict[str, _Node]) -> list[str]:
+    """The node that made each edge's calls; those that are none yet are added."""
+    servers: dict[str, list[_Node]] = {}
+    for node in list(nodes.values()):
+        servers.setdefault(node.address, []).append(node)
+    clients = _clients(edges, servers, nodes)
+    return [_caller(edge, servers) or clients[edge.client] for edge in edges]
+
+
+def _caller(edge: EdgeRow, servers: Mapping[str, Sequence[_Node]]) -> str:
+    """The one server at the client's address that can have called; "" where it is none or several."""
+    able = [node.id for node in servers.get(edge.client, ()) if node.kind() != "cache" and node.id != place_of(edge)]
+    return able[0] if len(able) == 1 else ""
+
+
+def _clients(
+    edges: Iterable[EdgeRow], servers: Mapping[str, Sequence[_Node]], nodes: dict[str, _Node]
+) -> dict[str, str]:
+    """Nodes for addresses as such: one each, or one for all that only call where these are many."""
+    classes: dict[str, set[str]] = {}
     for edge in edges:
-        ports.setdefault(edge.server, set()).add(place_of(edge))
-    found, others = dict[str, str](), dict[str, set[str]]()
-    for edge in edges:
-        if len(ports.get(edge.client, ())) == 1:
-            [found[edge.client]] = ports[edge.client]
-        else:
-            others.setdefault(edge.client_class, set()).add(edge.client)
-    for address_class, clients in others.items():
-        if len(clients) > CLIENTS_MOST:
-            node = _Node(f"{address_class} clients", address_class, clients=len(clients))
-            nodes[node.id] = node
-            found |= dict.fromkeys(clients, node.id)
-        else:
-            nodes |= {client: _Node(client, address_class) for client in clients}
-            found |= {client: client for client in clients}
+        if not _caller(edge, servers):
+            classes.setdefault(edge.client_class, set()).add(edge.client)
+    found: dict[str, str] = {}
+    for address_class, clients in classes.items():
+        pure = {client for client in clients if client not in servers}
+        if len(pure) > CLIENTS_MOST:
+            crowd = _Node(f"{address_class} clients", "", address_class, clients=len(pure))
+            nodes[crowd.id] = crowd
+            found |= dict.fromkeys(pure, crowd.id)
+        for client in sorted(clients - found.keys()):
+            hosted = {name for node in servers.get(client, ()) for name in (node.label(),)}
+            nodes[client] = _Node(client, client, address_class, names=hosted)
+            found[client] = client
     return found
 
 
