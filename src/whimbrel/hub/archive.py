@@ -29,7 +29,11 @@ from whimbrel.summary import hll
 
 Document = Mapping[str, Any]  # a batch, as summary.batch decodes it
 PARTS = ("first", "last", "marks", "clients")  # what of a StatusRow is made of arrays; the rest is always there
-MARKS = ("flag", "request_kind", "response_kind", "body", "outcome", "ttl", "request_step", "response_step")
+MARKS = (
+    "flag", "request_kind", "response_kind", "body", "outcome", "ttl", "request_step", "response_step",
+    "caller",  # "~3fa9c1d2e4b5/private": calls of that client address; of a row that was rolled up, of the busiest 64
+    "callers",  # "more": calls of all others, and of windows in which there were too many to tell
+)  # fmt: skip
 
 
 HEAT_STEPS = 16  # buckets a cell of `heat`: a quarter of an octave, four rows of cells for each doubling
@@ -151,6 +155,9 @@ class AgentRow:
     lost_calls: int
     sample: int
     counts: Mapping[str, int]
+    program: str = ""  # its version, as the newest batch says; "" where it does not
+    cpu_ns: int = 0  # of all batches together
+    resident_bytes: int = 0  # the most
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,9 @@ class Questions:
                 lost_calls=row["lost_calls"],
                 sample=int(row["sample"]),
                 counts=counts_of(row, "counts"),
+                program=row["program"],
+                cpu_ns=row["cpu_ns"],
+                resident_bytes=int(row["resident_bytes"]),
             )
             for row in self.each(statement)
         ]

@@ -23,6 +23,8 @@ WINDOW_S = 10  # windows are put on this grid: two agents' are then the same poi
 WINDOW_MOST_S = 86_400  # from start to end; an agent's are ten seconds, but a capture's clock may leap
 AHEAD_MOST_S = 86_400  # by which an agent's clock may run before the hub's: what is further ahead would never age
 SAMPLE_MOST = 1 << 20
+CPU_NS_MOST = WINDOW_MOST_S * 4096 * 1_000_000_000  # of a window: all processors of the largest machine
+RESIDENT_MOST = 1 << 50
 CALLS_MOST = 1 << 44  # sampled or not, of one row: 2^18 rows of it can be added up
 STATUS_MOST = 999
 PORT_MOST = 65_535
@@ -102,6 +104,9 @@ def agent_row(document: Mapping[str, Any], started: int, sample: int) -> dict[st
         "lost_calls": bounded(document["lost_calls"], CALLS_MOST, "a count"),
         "opened": document["start_ns"] / NS, "closed": document["end_ns"] / NS,
         "sample": sample, "version": document["v"], "counts_places": names, "counts_counts": counts,
+        "cpu_ns": bounded(document.get("cpu_ns", 0), CPU_NS_MOST, "a processor time"),
+        "resident_bytes": bounded(document.get("resident_bytes", 0), RESIDENT_MOST, "a size of memory"),
+        "program": text(document.get("program", "")),
     }  # fmt: skip
 
 
@@ -185,6 +190,9 @@ def marks_of(row: Mapping[str, Any]) -> Iterable[tuple[str, int]]:
         yield from ((f"{kind}:{name}", n) for name, n in row.get(field, {}).items())
     for kind in ("request_kind", "response_kind"):
         yield from ((f"{kind}:{number}", 1) for number in row.get(f"{kind}s", ()))  # a set: its count says little
+    yield from ((f"caller:{client}/{kind}", n) for client, kind, n in row.get("callers", ()))
+    if row.get("more_callers"):
+        yield "callers:more", row["calls"]
     steps = (("ttl", row.get("ttls", ())), ("request_step", row["request"]["steps"]))
     for kind, flat in chain(steps, (("response_step", row["response"]["steps"]),)):
         yield from ((f"{kind}:{place}", n) for place, n in zip(*pairs(flat), strict=True))

@@ -19,14 +19,30 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-VERSION = 1
-# SQL that makes a file of version n one of n + 1.  Version 1 is the first.
-MIGRATIONS: dict[int, tuple[str, ...]] = {}
-
 DAY_S = 86_400
 LEVELS = ("10s", "1m", "1h", "1d")
 SPANS_S = {"10s": 10, "1m": 60, "1h": 3600, "1d": DAY_S}
 SUM_MOST = 1 << 62  # where a sum stops: what was rolled up must fit a column, whatever an agent claimed
+CALLERS_MOST = 64  # of a row that is rolled up: an agent tells 8 in ten seconds, and a month may bring thousands
+
+VERSION = 2
+# SQL that makes a file of version n one of n + 1.  Version 1 is the first.  Columns come at the end of their table.
+MIGRATIONS: dict[int, tuple[str, ...]] = {
+    1: tuple(
+        f"ALTER TABLE agents_{level} ADD COLUMN {column}"
+        for level in LEVELS
+        for column in ("cpu_ns BIGINT DEFAULT 0", "resident_bytes DOUBLE DEFAULT 0", "program VARCHAR DEFAULT ''")
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Of places that begin with `prefix` the largest `most` stay when rows are rolled up, the others become `rest`."""
+
+    prefix: str
+    most: int
+    rest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +52,7 @@ class Pairs:
     name: str
     place: str = "INTEGER"
     count: str = "BIGINT"
+    crowd: Crowd | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +65,19 @@ class Table:
     maxima: tuple[str, ...] = ()
     pairs: tuple[Pairs, ...] = ()
     registers: tuple[str, ...] = ()  # INTEGER[]: index << 5 | rank
+    newest: tuple[str, ...] = ()  # VARCHAR, of the row whose `closed` is the largest
 
     def columns(self) -> dict[str, str]:
         """Names and types, in order."""
         made = {"started": "BIGINT", **self.keys}
         made |= dict.fromkeys(self.sums, "BIGINT") | dict.fromkeys(self.totals, "DOUBLE")
-        made |= dict.fromkeys((*self.minima, *self.maxima), "DOUBLE")
+        made |= dict.fromkeys((*self.minima, *self.maxima), "DOUBLE") | dict.fromkeys(self.newest, "VARCHAR")
         for pairs in self.pairs:
             made |= {f"{pairs.name}_places": f"{pairs.place}[]", f"{pairs.name}_counts": f"{pairs.count}[]"}
         return made | dict.fromkeys(self.registers, "INTEGER[]")
 
 
+CALLERS = Crowd("caller:", CALLERS_MOST, "callers:more")
 CALLS = Table(
     "calls",
     {"endpoint": "UBIGINT", "status": "INTEGER"},
@@ -66,7 +85,7 @@ CALLS = Table(
     ("first_sum", "last_sum", "request_sum", "response_sum"),
     ("first_min", "last_min", "request_min", "response_min"),
     ("first_max", "last_max", "request_max", "response_max", "sample"),
-    (Pairs("first"), Pairs("last"), Pairs("marks", place="VARCHAR")),
+    (Pairs("first"), Pairs("last"), Pairs("marks", place="VARCHAR", crowd=CALLERS)),
     ("clients",),
 )
 EDGE_KEYS = ("client", "client_class", "server", "server_class", "port", "protocol", "version", "name", "alpn")
@@ -79,9 +98,10 @@ EDGES = Table(
 AGENTS = Table(
     "agents",
     {"agent": "VARCHAR"},
-    ("batches", "lost_batches", "lost_calls"),
+    ("batches", "lost_batches", "lost_calls", "cpu_ns"),
     minima=("opened",),
-    maxima=("closed", "sample", "version"),
+    maxima=("closed", "sample", "version", "resident_bytes"),
+    newest=("program",),
     pairs=(Pairs("counts", place="VARCHAR"),),
 )
 REUSE = Table(
@@ -132,7 +152,7 @@ def insert(name: str) -> str:
     if name in ONCE:
         same = " AND ".join(f"t.{key} = r.{key}" for key in ONCE[name])
         source += f" WHERE NOT EXISTS (SELECT 1 FROM {name} t WHERE {same})"  # noqa: S608
-    return f"INSERT INTO {name} {source}"
+    return f"INSERT INTO {name} ({', '.join(columns)}) {source}"
 
 
 def period(table: Table, start: int, end: int, step: int = DAY_S) -> str:
@@ -159,10 +179,13 @@ def scalars(table: Table) -> list[str]:
         *(f"SUM({name}) AS {name}" for name in table.totals),
         *(f"MIN({name}) AS {name}" for name in table.minima),
         *(f"MAX({name}) AS {name}" for name in table.maxima),
+        *(f"ARG_MAX({name}, closed) AS {name}" for name in table.newest),
     ]
 
 
-def merged(table: Table, source: str, keys: Mapping[str, str], arrays: Collection[str] | None = None) -> str:
+def merged(
+    table: Table, source: str, keys: Mapping[str, str], arrays: Collection[str] | None = None, *, thinned: bool = False
+) -> str:
     """One row for each value of `keys` ({name: expression}), with the scalars and the `arrays` asked for (all)."""
     names = ", ".join(keys)
     rest = [column for column in table.columns() if column not in keys]
@@ -170,10 +193,10 @@ def merged(table: Table, source: str, keys: Mapping[str, str], arrays: Collectio
     parts = [f"source AS (SELECT {chosen} FROM ({source}) AS s)"]  # noqa: S608
     numbers = ", ".join([names, *scalars(table)])
     parts.append(f"numbers AS (SELECT {numbers} FROM source GROUP BY {names})")  # noqa: S608
-    columns, joins = [*keys, *table.sums, *table.totals, *table.minima, *table.maxima], "numbers"
+    columns, joins = [*keys, *table.sums, *table.totals, *table.minima, *table.maxima, *table.newest], "numbers"
     for pairs in table.pairs:
         if arrays is None or pairs.name in arrays:
-            parts.append(together(pairs, names))
+            parts.append(together(pairs, names, thinned=thinned))
             columns += [f"{pairs.name}_places", f"{pairs.name}_counts"]
             joins += f" LEFT JOIN {pairs.name}_merged USING ({names})"
     for name in table.registers:
@@ -184,14 +207,25 @@ def merged(table: Table, source: str, keys: Mapping[str, str], arrays: Collectio
     return f"WITH {', '.join(parts)} SELECT {', '.join(columns)} FROM {joins}"  # noqa: S608
 
 
-def together(pairs: Pairs, keys: str) -> str:
+def together(pairs: Pairs, keys: str, *, thinned: bool) -> str:
     """Arrays of places and counts, added by place; in no order, for sorting them takes longer than adding them."""
     places, counts = f"{pairs.name}_places", f"{pairs.name}_counts"
     total = "SUM(n)" if pairs.count == "DOUBLE" else f"CAST(LEAST(SUM(n), {SUM_MOST}) AS BIGINT)"
     each = f"SELECT {keys}, unnest({places}) AS place, unnest({counts}) AS n FROM source"  # noqa: S608
     added = f"SELECT {keys}, place, {total} AS n FROM ({each}) AS e GROUP BY {keys}, place"  # noqa: S608
+    if thinned and pairs.crowd is not None:
+        few = less_crowded(pairs.crowd, added, keys)
+        added = f"SELECT {keys}, place, {total} AS n FROM ({few}) AS f GROUP BY {keys}, place"  # noqa: S608
     again = f"array_agg(place) AS {places}, array_agg(n) AS {counts}"
     return f"{pairs.name}_merged AS (SELECT {keys}, {again} FROM ({added}) AS a GROUP BY {keys})"  # noqa: S608
+
+
+def less_crowded(crowd: Crowd, source: str, keys: str) -> str:
+    """Places of a crowd that are not among its largest under the name of the rest."""
+    member = f"starts_with(place, '{crowd.prefix}')"
+    rank = f"ROW_NUMBER() OVER (PARTITION BY {keys}, {member} ORDER BY n DESC, place)"
+    ranked = f"SELECT {keys}, place, n, {member} AND {rank} > {crowd.most} AS goes FROM ({source}) AS c"  # noqa: S608
+    return f"SELECT {keys}, CASE WHEN goes THEN '{crowd.rest}' ELSE place END AS place, n FROM ({ranked}) AS r"  # noqa: S608
 
 
 def united(name: str, keys: str) -> str:
@@ -207,5 +241,5 @@ def folded(table: Table, level: str, into: str, where: str, order: Sequence[str]
     keys = {"started": f"started // {SPANS_S[into]} * {SPANS_S[into]}", **{key: key for key in table.keys}}
     columns = ", ".join(table.columns())
     source = f"SELECT {columns} FROM {table.name}_{level} WHERE {where}"  # noqa: S608
-    ordered = f"SELECT {columns} FROM ({merged(table, source, keys)}) AS m ORDER BY {', '.join(order)}"  # noqa: S608
-    return f"INSERT INTO {table.name}_{into} {ordered}"
+    ordered = f"SELECT {columns} FROM ({merged(table, source, keys, thinned=True)}) AS m ORDER BY {', '.join(order)}"  # noqa: S608
+    return f"INSERT INTO {table.name}_{into} ({columns}) {ordered}"
