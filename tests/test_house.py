@@ -12,6 +12,7 @@ from tests import house
 
 ROOT = Path(__file__).resolve().parent.parent
 
+DEMO = "servers and clients as people have them; of the `demo` extra"
 THIRD_PARTY = {
     "cache.py": {"msgspec": "only the codec that is asked for by this name imports it"},
     "hub/answers/documents.py": {
@@ -19,9 +20,31 @@ THIRD_PARTY = {
         "yaml": "or as YAML; of the `hub` extra",
     },
     "hub/answers/shapes.py": {"msgspec": "what the API's JSON is made of; of the `hub` extra"},
+    "hub/access.py": {"starlette": "requests and routes of the hub; of the `hub` extra"},
+    "hub/api.py": {"starlette": "requests and routes of the hub; of the `hub` extra"},
+    "hub/api_admin.py": {"msgspec": "requests are JSON; of the `hub` extra"},
+    "hub/bodies.py": {"starlette": "requests and routes of the hub; of the `hub` extra"},
+    "hub/document_api.py": {"msgspec": "types as JSON Schema; of the `hub` extra"},
+    "hub/headers.py": {"starlette": "requests and routes of the hub; of the `hub` extra"},
+    "hub/intake.py": {"starlette": "requests and routes of the hub; of the `hub` extra"},
+    "hub/json_response.py": {
+        "msgspec": "answers are JSON; of the `hub` extra",
+        "starlette": "requests and routes of the hub; of the `hub` extra",
+    },
+    "hub/login.py": {"starlette": "requests and routes of the hub; of the `hub` extra"},
+    "hub/plain.py": {"starlette": "requests and routes of the hub; of the `hub` extra"},
+    "hub/serve.py": {"uvicorn": "the HTTP server; of the `hub` extra"},
+    "hub/site.py": {"starlette": "requests and routes of the hub; of the `hub` extra"},
     "hub/duck.py": {"duckdb": "the archive; of the `hub` extra", "msgspec": "rows go in as JSON"},
     "hub/questions.py": {"duckdb": "the archive; of the `hub` extra", "msgspec": "schemas are kept as JSON"},
     "hub/rows.py": {"msgspec": "schemas are kept as JSON; of the `hub` extra"},
+    "up/demo_api.py": {"starlette": DEMO, "uvicorn": DEMO},
+    "up/demo_asking.py": {"httpx": DEMO},
+    "up/demo_cache.py": {"pymemcache": DEMO, "redis": DEMO},
+    "up/demo_caching.py": {"pymemcache": DEMO, "redis": DEMO},
+    "up/demo_clients.py": {"httpx": DEMO, "pymemcache": DEMO, "redis": DEMO},
+    "up/demo_stock_client.py": {"httpx": DEMO},
+    "up/demo_web.py": {"starlette": DEMO},
     "summary/batch.py": {"msgspec": "batches are msgpack; of the `watch` extra"},
 }
 
@@ -69,6 +92,8 @@ THROUGH = {
     "net/accept": "server/test_worker.py",
     "net/loop": "server/test_worker.py",
     "net/stream": "server/test_worker.py",
+    "up/demo_asking": "up/test_demo_visits.py",
+    "up/demo_stock*": "up/test_demo_shop.py",
     "server/acceptor": "server/test_main.py",
     "server/contract": "server/test_worker.py",
     "server/memcache_ahead": "server/test_execute_memcache.py",

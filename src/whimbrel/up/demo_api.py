@@ -1,6 +1,6 @@
 """The demo's API as a process: the shop and the stock service, each on its own address, until SIGTERM.
 
-    python -m whimbrel.up.demo_api --listen 127.0.0.1:9810 --second 127.0.0.1:9811 [--cache HOST:PORT]
+    python -m whimbrel.up.demo_api --listen 127.0.0.11:9810 --second 127.0.0.12:9811 [--cache HOST:PORT]
         [--version 1|2] [--deploy-after SECONDS] [--work SCALE] [--seed N] [--counts FILE]
 
 Version 2 (demo_changes.py) comes with --version, after --deploy-after, or at SIGUSR1.  --counts writes at the end what
@@ -30,8 +30,8 @@ from whimbrel.up.demo_stock_client import StockClient
 from whimbrel.up.demo_tally import Tally, write
 from whimbrel.up.demo_web import Service, application
 
-LISTEN, SECOND = "127.0.0.1:9810", "127.0.0.1:9811"
-SHOP_NAME, STOCK_NAME = "shop.localhost", "stock.localhost"  # of loopback by RFC 6761, so a browser finds them too
+LISTEN, SECOND = "127.0.0.11:9810", "127.0.0.12:9811"  # as if each had a machine: all of 127/8 is loopback
+SHOP_NAME, STOCK_NAME = "shop.internal", "stock.internal"  # what requests call them
 STOP_S = 3  # for calls that are being answered
 
 ROWS: tuple[Option, ...] = (

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 BOOKS = 240
-AUTHORS = 80  # more than 32, so that an observer sees a parameter in them
 ADDED_MOST = 500  # books, carts and orders that calls made, each
 GENRES = ("poetry", "travel", "natural history", "crime", "cookery", "science", "letters")
 FORMATS = ("hardback", "paperback", "audio")
@@ -58,7 +57,7 @@ class Author:
 
     @property
     def slug(self) -> str:
-        return self.name.lower().replace(" ", "-")
+        return f"{self.name.lower().replace(' ', '-')}-{self.born}"
 
 
 @dataclass(slots=True)
@@ -91,20 +90,25 @@ def bounded(kept: OrderedDict[str, Any], key: str, value: Any) -> None:
         kept.popitem(last=False)
 
 
+def everybody() -> tuple[Author, ...]:
+    names = (f"{given} {family}" for given in GIVEN for family in FAMILY)
+    return tuple(Author(number, name, 1890 + number * 37 % 100) for number, name in enumerate(names))
+
+
 def shelves(seed: int = 1) -> Shelves:
     source = random.Random(seed)
-    names = [f"{given} {family}" for given in GIVEN for family in FAMILY][:AUTHORS]
-    authors = tuple(Author(number, name, source.randint(1890, 1990)) for number, name in enumerate(names))
+    authors = everybody()
     titles = [f"{opening} {subject}" for opening in OPENINGS for subject in SUBJECTS]
     source.shuffle(titles)
-    return Shelves({number: _book(number, titles[number - 1], source) for number in range(1, BOOKS + 1)}, authors)
+    books = {number: _book(number, titles[number - 1], len(authors), source) for number in range(1, BOOKS + 1)}
+    return Shelves(books, authors)
 
 
-def _book(number: int, title: str, source: random.Random) -> Book:
+def _book(number: int, title: str, authors: int, source: random.Random) -> Book:
     return Book(
         id=number,
         title=title,
-        author=source.randrange(AUTHORS),
+        author=source.randrange(authors),
         isbn=isbn(number),
         pages=source.randint(60, 900),
         cents=source.randint(600, 4800),

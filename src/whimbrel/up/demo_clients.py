@@ -1,6 +1,6 @@
 """The demo's clients as a process: people, phones, staff and services, each from an address of its own, until SIGTERM.
 
-    python -m whimbrel.up.demo_clients --api 127.0.0.1:9810 [--cache HOST:PORT] [--rate N]
+    python -m whimbrel.up.demo_clients --api 127.0.0.11:9810 [--cache HOST:PORT] [--rate N]
         [--visits N] [--seed N] [--counts FILE]
 
 Each client is a thread that first makes every visit of its table a dozen times, so that the first minute has seen
@@ -38,7 +38,7 @@ from whimbrel.up.demo_tally import Tally, write
 from whimbrel.up.demo_visits import CHECKOUT, OFFICE, PHONES, STOREFRONT, Visit, Visitor
 
 FIRST_EACH = 12  # of every visit at first: names are told of once ten calls had them
-FIRST_RATE = 2.0  # faster by so much meanwhile
+FIRST_S = 4.0  # for that, if calls took no time
 SWING, SWING_S = 0.3, 120.0  # of the rate
 JUMP, JUMP_S, JUMP_EVERY_S = 2.5, 4.0, 75.0
 AWAY_S = 1.0  # after a call that was not answered
@@ -165,8 +165,9 @@ class Crowd:
                 return
             self.tried(client.name, partial(visit.make, who))
             if self.rate:
-                hurry = FIRST_RATE if number < first else pace(time.monotonic() - began)
-                self.stop.wait(source.expovariate(self.rate * client.share * hurry))
+                usual = self.rate * client.share
+                rate = max(usual, first / FIRST_S) if number < first else usual * pace(time.monotonic() - began)
+                self.stop.wait(source.expovariate(rate))
 
     def watch(self) -> None:
         """The one who looks with curl whether the shop is well; not at all where curl is not installed."""

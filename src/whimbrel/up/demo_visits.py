@@ -15,10 +15,11 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from whimbrel.up.demo_asking import Answer, Asking, Caller
-from whimbrel.up.demo_books import BOOKS, FAMILY, FORMATS, GENRES, GIVEN, OPENINGS, SUBJECTS
+from whimbrel.up.demo_books import BOOKS, FORMATS, GENRES, OPENINGS, SUBJECTS, everybody
 from whimbrel.up.demo_shop import PASSWORD, TOKEN
 from whimbrel.up.demo_tally import Tally
 
+SLUGS = tuple(author.slug for author in everybody())
 KEPT = 12  # carts and orders that a visitor comes back to
 STAFF = {"Authorization": f"Bearer {TOKEN}"}
 CITIES = (("Rue du Port 3", "Brest", "29200", "FR"), ("Hafenstraße 12", "Husum", "25813", "DE"))
@@ -103,8 +104,7 @@ def recommend(who: Visitor) -> None:
 
 
 def show_author(who: Visitor) -> None:
-    slug = f"{who.source.choice(GIVEN)}-{who.source.choice(FAMILY)}".lower()
-    who.call("GET", "/authors/{value}", f"/authors/{slug}")
+    who.call("GET", "/authors/{value}", f"/authors/{who.source.choice(SLUGS)}")
 
 
 def search(who: Visitor) -> None:
@@ -184,8 +184,7 @@ def show_order(who: Visitor) -> None:
 
 def add_book(who: Visitor) -> None:
     title = f"Proofs, volume {who.source.randrange(1 << 40)}"
-    author = f"{who.source.choice(GIVEN)}-{who.source.choice(FAMILY)}".lower()
-    book = {"title": title, "author": author, "pages": who.source.randint(80, 400), "cents": 1990}
+    book = {"title": title, "author": who.source.choice(SLUGS), "pages": who.source.randint(80, 400), "cents": 1990}
     book |= {"formats": who.source.sample(FORMATS, 2)}
     answer = who.call("POST", "/books", send=book, headers=STAFF)
     if answer.status == 201:
@@ -194,7 +193,7 @@ def add_book(who: Visitor) -> None:
 
 def add_book_twice(who: Visitor) -> None:
     title = f"{OPENINGS[0]} {SUBJECTS[0]}"
-    book = {"title": title, "author": "ada-marsh", "pages": 90, "cents": 900, "formats": ["audio"]}
+    book = {"title": title, "author": SLUGS[0], "pages": 90, "cents": 900, "formats": ["audio"]}
     who.call("POST", "/books", send=book, headers=STAFF)
 
 

@@ -24,7 +24,8 @@ from whimbrel.up.data import Data
 from whimbrel.up.options import UpOptions
 from whimbrel.up.ports import hold, hold_or_other, reached
 
-API, SECOND = Address("127.0.0.1", 9810), Address("127.0.0.1", 9811)
+# addresses of their own, as on machines of their own: an observer tells services apart by them
+API, SECOND = Address("127.0.0.11", 9810), Address("127.0.0.12", 9811)
 DEMO_INTERFACE = "lo"
 DEPLOY_AFTER_S = 60  # the demo's API changes then, so that there is a change to look at
 CALLS_PER_S = 150
