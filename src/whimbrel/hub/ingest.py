@@ -162,6 +162,7 @@ class Ingest:
         self.arrived = threading.Event()
         self.stopping = threading.Event()
         self.thread: threading.Thread | None = None
+        self.trouble = ""  # why what arrived is not being loaded now; it is tried again
         self.load_waiting()  # what an earlier run acknowledged: its ids are known from here on
         self._follow()
 
@@ -267,8 +268,10 @@ class Ingest:
                 if time.monotonic() >= next_fold:
                     self.archive.fold(int(self.clock()))
                     next_fold = time.monotonic() + FOLD_EVERY_S
+                self.trouble = ""
             except (ArchiveError, OSError, BatchError) as error:
                 self._note(error)
+                self.trouble = str(error)
                 self.arrived.set()
                 self.stopping.wait(RETRY_S)
 

@@ -1,38 +1,46 @@
-"""`whimbrel hub COMMAND`: what is done to a hub's data from the command line.
+"""`whimbrel hub`: the hub itself, or what is done to its data from the command line.
 
-Each command is a module with a main(argv) of its own and its own options, imported when it is asked for.
+    whimbrel hub [options]             serve agents and browsers
+    whimbrel hub COMMAND [options]     one of COMMANDS
+
+Each is a module with options of its own, imported when it is asked for.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 
 from whimbrel.base.errors import UsageError
-from whimbrel.base.options import HelpRequested
+from whimbrel.base.options import HelpRequested, help_text, load
+from whimbrel.hub.options import ROWS, HubOptions
 
 COMMANDS = {
     "import": ("whimbrel.hub.import_command", "put the batches of --out files into the archive"),
     "token": ("whimbrel.hub.token_command", "make, list and remove tokens"),
 }
+PACKAGES = {"duckdb": "duckdb", "msgspec": "msgspec", "starlette": "starlette", "uvicorn": "uvicorn",
+            "jinja2": "jinja2", "plotly": "plotly", "yaml": "pyyaml"}  # fmt: skip
 
 
 def usage() -> str:
-    lines = ["usage: whimbrel hub COMMAND [options]   (whimbrel hub COMMAND --help lists them)", ""]
+    lines = ["", "", "or: whimbrel hub COMMAND [options]   (whimbrel hub COMMAND --help lists them)", ""]
     return "\n".join([*lines, *(f"  {name:<8} {sentence}" for name, (_, sentence) in COMMANDS.items())])
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
     """The exit code.  UsageError and HelpRequested are the caller's to print."""
     if argv[:1] in (["--help"], ["-h"]):
-        raise HelpRequested(usage())
-    if not argv or argv[0] not in COMMANDS:
-        given = repr(argv[0]) if argv else "nothing"
-        raise UsageError(f"hub: {given} was given, expected one of the commands {', '.join(COMMANDS)}")
+        raise HelpRequested(help_text("hub", ROWS).rstrip() + usage())
+    if argv and not argv[0].startswith("-") and argv[0] not in COMMANDS:
+        raise UsageError(f"hub: {argv[0]!r} was given, expected options or one of the commands {', '.join(COMMANDS)}")
     try:
-        module = importlib.import_module(COMMANDS[argv[0]][0])
-        return int(module.main(argv[1:]))
+        if argv and argv[0] in COMMANDS:
+            return int(importlib.import_module(COMMANDS[argv[0]][0]).main(argv[1:]))
+        options = HubOptions.of(load("hub", ROWS, argv, os.environ if environ is None else environ))
+        return int(importlib.import_module("whimbrel.hub.serve").serve(options))
     except ModuleNotFoundError as error:
-        if error.name in ("duckdb", "msgspec"):
-            raise UsageError(f"the hub needs the package {error.name}: pip install 'whimbrel[hub]'") from None
+        if error.name in PACKAGES:
+            raise UsageError(f"the hub needs the package {PACKAGES[error.name]}: pip install 'whimbrel[hub]'") from None
         raise

@@ -56,6 +56,7 @@ class HubOptions:
     listen: Address
     data: Path
     token_file: Path | None  # None: whoever reaches it may do everything, and only this machine does
+    token_path: Path  # where the file is, or will be once there is a token
     retention_s: int
     retention_minutes_s: int
     retention_windows_s: int
@@ -73,6 +74,7 @@ class HubOptions:
             listen=listen,
             data=data,
             token_file=tokens,
+            token_path=token_path(values),
             retention_s=round(values["retention"]),
             retention_minutes_s=round(values["retention-minutes"]),
             retention_windows_s=round(values["retention-windows"]),
