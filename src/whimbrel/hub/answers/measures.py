@@ -76,8 +76,11 @@ def percentiles(latencies: Latencies, *percents: float) -> list[float | None]:
     for percent in percents:
         rank = max(1, -(-int(placed * percent * 1000) // 100_000))
         at = bisect_left(below, rank)
-        low, high = bucket_bounds_ns(places[at]) if at < len(places) else (BUCKETS_END_NS, latencies.max_ns)
-        found.append((max(low, latencies.min_ns) + min(high, latencies.max_ns)) / 2)
+        if at < len(places):
+            low, high = bucket_bounds_ns(places[at])
+            found.append((max(low, latencies.min_ns) + min(high, latencies.max_ns)) / 2)
+        else:
+            found.append((min(BUCKETS_END_NS, latencies.max_ns) + latencies.max_ns) / 2)
     return found
 
 
