@@ -22,11 +22,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from whimbrel.hub import api, api_admin, document_api, intake, login, plain
+from whimbrel.hub import api, api_admin, document_api, intake, login, pages, plain
 from whimbrel.hub.headers import Headers
 from whimbrel.hub.json_response import json_response
 from whimbrel.hub.refusal import Refusal
 from whimbrel.hub.service import Service
+from whimbrel.hub.views import rendering
+from whimbrel.hub.views import rendering
 
 ROWS = api.ROUTES + api_admin.ROUTES
 Handler = Callable[[Service, Request], Awaitable[Response]]
@@ -42,6 +44,8 @@ def build(service: Service) -> ASGIApp:
             route(service, "/logout", login.log_out, "POST"),
             route(service, "/metrics", plain.metrics),
             route(service, "/healthz", plain.health),
+            *pages.routes(service),
+            *pages.routes(service),
         ],
         exception_handlers={Refusal: refused, HTTPException: unrouted, Exception: defect},
     )
@@ -85,5 +89,7 @@ async def defect(request: Request, _error: Exception) -> Response:
     return problem(request, 500, "a defect of the hub; its log has more", {})
 
 
-def problem(_request: Request, status: int, message: str, headers: dict[str, str]) -> Response:
+def problem(request: Request, status: int, message: str, headers: dict[str, str]) -> Response:
+    if rendering.is_for_people(request):
+        return rendering.problem(request, status, message, headers)
     return json_response(document_api.Problem(error=message[:1000]), status, headers)
