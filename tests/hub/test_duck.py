@@ -125,6 +125,19 @@ def test_of_a_day_that_is_over_the_last_schema_stays(archive: DuckArchive) -> No
     assert [schema.document["types"] for schema in archive.schemas(ALL)] == [4]
 
 
+def test_of_an_hour_that_is_over_the_last_schema_stays(archive: DuckArchive) -> None:
+    hours = Retention().ten_s // 3600 + 2
+    told = [(hour * 3600 + at, hour * 10 + at) for hour in range(hours) for at in (0, 10, 20)]
+    for before, calls in told:
+        shape = {"types": 1, "seen": calls, "calls": 1000 - calls}
+        archive.load([batch(endpoint(1, body=shape), start=NOON - before - 10)])
+    archive.fold(NOON)
+    kept = archive.all("SELECT started FROM schemas ORDER BY started DESC")
+    recent = [NOON - before - 10 for before, _ in told if before < Retention().ten_s]
+    older = [NOON - hour * 3600 - 10 for hour in range(hours - 2, hours)]
+    assert [started for (started,) in kept] == sorted([*recent, *older], reverse=True)
+
+
 def test_ids_are_forgotten_when_nobody_sends_them_any_more(archive: DuckArchive) -> None:
     archive.load([batch(endpoint())])
     archive.fold(NOON + Retention().ids + 1)
@@ -215,6 +228,26 @@ def test_an_older_version_is_migrated_once(tmp_path: Path, monkeypatch: pytest.M
         assert archive.all("SELECT amount FROM meta WHERE name = 'version'") == [(3,)]
         assert archive.all("SELECT COUNT(since) FROM auths") == [(0,)]
         archive.close()
+
+
+def test_an_archive_of_version_1_goes_on(archive: DuckArchive, tmp_path: Path) -> None:
+    """As its files are: without what agents did not tell then."""
+    some_days(archive)
+    archive.fold(NOON)
+    before = answers(archive)
+    archive.close()
+    with duckdb.connect(str(archive.path)) as connection:
+        for level in tables.LEVELS:
+            for column in ("cpu_ns", "resident_bytes", "program"):
+                connection.execute(f"ALTER TABLE agents_{level} DROP COLUMN {column}")
+        connection.execute("UPDATE meta SET amount = 1 WHERE name = 'version'")
+    again = DuckArchive(archive.path, clock=lambda: NOON)
+    assert answers(again) == before
+    again.load([batch(endpoint(1), start=NOON, program="0.2.0", cpu_ns=7)])
+    again.fold(NOON + 5 * DAY)
+    one, two = again.agents(ALL)
+    assert (one.program, one.cpu_ns, two.program, two.cpu_ns) == ("0.2.0", 7, "", 0)
+    again.close()
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

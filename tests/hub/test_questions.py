@@ -1,6 +1,7 @@
 """What the archive answers, against batches that can be counted by hand."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,6 +114,17 @@ def test_schemas_in_force(archive: DuckArchive) -> None:
     assert [s.document["types"] for s in archive.schemas(HOUR, [B])] == [16]
 
 
+def test_of_schemas_that_only_grew_the_ends_are_answered(archive: DuckArchive) -> None:
+    def told(at: int, calls: int, **more: Any) -> dict[str, Any]:
+        shape = {"types": 1, "seen": calls, "calls": calls}
+        return batch(endpoint(1, row(1, 200, body=shape)), start=NOON + at, **more)
+
+    grown = [(-600, 3), (-300, 5), (0, 8), (300, 11), (600, 12), (900, 2), (1200, 9), (1500, 10), (4000, 30)]
+    archive.load([told(at, calls) for at, calls in grown])
+    found = [(s.start - NOON, s.document["calls"]) for s in archive.schemas(HOUR)]
+    assert found == [(0, 8), (600, 12), (1500, 10)]  # the agent began anew in between
+
+
 def test_who_called_whom(archive: DuckArchive) -> None:
     tls = edge(protocol="tls", port=443, handshakes=2, version="tls1.3", name="x", alpn="h2")
     archive.load([batch(edges=[edge(request_bytes=5), edge("~b"), tls]), batch(edges=[edge(request_bytes=6, flows=1)])])
@@ -131,6 +143,16 @@ def test_agents_and_what_they_lost(archive: DuckArchive) -> None:
         AgentRow("one", 1, NOON, NOON + 70, 2, 0, 0, 8, {"drops": 5, "gaps": 1}),
         AgentRow("two", 1, NOON, NOON + 10, 1, 1, 9, 1, {}),
     ]
+
+
+def test_what_an_agent_costs_and_is(archive: DuckArchive) -> None:
+    made = {10: ("0.9.0", 5, 70), 20: ("0.10.0", 6, 60), 0: ("0.8.0", 1, 10)}
+    for at, (program, cpu_ns, resident) in made.items():
+        archive.load([batch(start=NOON + at, program=program, cpu_ns=cpu_ns, resident_bytes=resident)])
+    [agent] = archive.agents(HOUR)
+    assert (agent.program, agent.cpu_ns, agent.resident_bytes) == ("0.10.0", 12, 70)
+    archive.fold(NOON + 5 * 86_400)
+    assert archive.agents(HOUR) == [agent]
 
 
 def test_reuse_makes_a_miss_ratio_curve(archive: DuckArchive) -> None:

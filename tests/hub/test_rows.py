@@ -51,6 +51,16 @@ def test_counts_are_scaled_by_the_sampling_rate() -> None:
     assert (told["calls"], told["request_bytes"]) == (12, 40)
 
 
+def test_callers_are_marks() -> None:
+    few, many = row(3, callers=[("~a", "private", 2), ("10.0.0.1", "public", 1)]), row(4, 404, more_callers=True)
+    found = made(endpoint(1, few, many), sample=2)["calls_10s"]
+    marks = [dict(zip(one["marks_places"], one["marks_counts"], strict=True)) for one in found]
+    assert {name: n for name, n in marks[0].items() if "caller" in name} == {
+        "caller:~a/private": 4, "caller:10.0.0.1/public": 2,
+    }  # fmt: skip
+    assert {name: n for name, n in marks[1].items() if "caller" in name} == {"callers:more": 8}
+
+
 def test_what_was_not_measured_has_no_minimum() -> None:
     [call] = made(endpoint(1, row(1)))["calls_10s"]
     assert call["first_min"] is None and call["first_max"] is None and call["first_count"] == 0
@@ -80,6 +90,11 @@ REFUSED = {
     "a bucket of too many": batch(endpoint(1, row(last=latency(5, CALLS_MOST + 1)))),
     "a flag of too many": batch(endpoint(1, row(flags={"a": CALLS_MOST + 1}))),
     "a sampling rate": batch(sample=SAMPLE_MOST + 1),
+    "more processor time than there is": batch(cpu_ns=1 << 60),
+    "more memory than there is": batch(resident_bytes=1 << 60),
+    "zero bytes in a version": batch(program="\0"),
+    "zero bytes in a caller": batch(endpoint(1, row(callers=[("~a\0", "private", 1)]))),
+    "a caller of too many": batch(endpoint(1, row(callers=[("~a", "private", CALLS_MOST + 1)]))),
     "a port": batch(edges=[edge(port=65_536)]),
     "losses": batch(lost_calls=CALLS_MOST + 1),
     "zero bytes": batch(endpoint(host="a\0b")),

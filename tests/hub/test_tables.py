@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from whimbrel.hub import tables
-from whimbrel.hub.tables import DAY_S, LEVELS, REUSE, TABLES, merged, period
+from whimbrel.hub.tables import CALLERS_MOST, DAY_S, LEVELS, REUSE, TABLES, merged, period
 
 
 @pytest.fixture
@@ -47,6 +47,26 @@ def test_arrays_are_added_by_place(connection) -> None:
     one, other = connection.execute(statement).fetchall()
     assert one[:4] == ("a", 3, 2.0, 0.5) and dict(zip(*one[4:], strict=True)) == {1: 1.5, 2: 4.0, 5: 5.0}
     assert other == ("b", 7, 0.0, 1.0, None, None)
+
+
+def test_callers_beyond_the_busiest_become_one(connection) -> None:
+    """When rows are rolled up; a question adds up what there is."""
+    callers = [[f"caller:~{number:03}/private" for number in range(CALLERS_MOST + 6)], [*range(1, CALLERS_MOST + 7)]]
+    others = [["caller:~000/private", "callers:more", "flag:unpaired"], [100, 7, 5]]
+    for started, (places, counts) in ((0, callers), (10, others), (20, others)):
+        connection.execute(
+            "INSERT INTO calls_10s (started, endpoint, status, marks_places, marks_counts) VALUES (?, 1, 200, ?, ?)",
+            [started, places, counts],
+        )
+    connection.execute(tables.folded(tables.CALLS, "10s", "1m", "TRUE", ["started"]))
+    [(places, counts)] = connection.execute("SELECT marks_places, marks_counts FROM calls_1m").fetchall()
+    kept = dict(zip(places, counts, strict=True))
+    assert kept["caller:~000/private"] == 201 and kept["flag:unpaired"] == 10
+    assert kept["callers:more"] == 14 + 2 + 3 + 4 + 5 + 6 + 7  # the six that called least
+    assert sum(name.startswith("caller:") for name in kept) == CALLERS_MOST
+    whole = merged(tables.CALLS, period(tables.CALLS, 0, 10), {"endpoint": "endpoint"}, ("marks",))
+    [row] = connection.execute(f"SELECT len(marks_places) FROM ({whole})").fetchall()  # noqa: S608
+    assert row == (CALLERS_MOST + 6 + 2,)
 
 
 def test_sums_stop_before_they_wrap(connection) -> None:

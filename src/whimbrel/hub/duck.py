@@ -177,7 +177,7 @@ class DuckArchive(Questions):
                     gone += counted(self.connection, f"DELETE FROM {table.name}_{level} WHERE started < {limit}")  # noqa: S608
             ids = now - self.retention.ids
             gone += counted(self.connection, f"DELETE FROM batches WHERE received < {ids}")  # noqa: S608
-            gone += counted(self.connection, SCHEMAS_REPLACED.format(limit=limit, day=now - tables.DAY_S))
+            gone += counted(self.connection, schemas_replaced(limit, now - tables.DAY_S, now - self.retention.ten_s))
         return Folded(expired=gone)
 
     # ---- backup
@@ -196,17 +196,16 @@ class DuckArchive(Questions):
         aside.replace(target)
 
 
-# A schema stays while nothing newer is in force: it is sent only when it changes.  Of a day that is over one stays.
-SCHEMAS_REPLACED = """
-    DELETE FROM schemas WHERE rowid IN (
-        SELECT s.rowid FROM schemas s JOIN (
-            SELECT endpoint, part, status, CASE WHEN started < {limit} THEN -1 ELSE started // 86400 END AS day,
-                MAX(started) AS newest
-            FROM schemas WHERE started < {day} GROUP BY ALL
-        ) n ON s.endpoint = n.endpoint AND s.part = n.part AND s.status = n.status
-            AND n.day = CASE WHEN s.started < {limit} THEN -1 ELSE s.started // 86400 END
-        WHERE s.started < n.newest)
-"""
+def schemas_replaced(limit: int, day: int, hour: int) -> str:
+    """The newest schema stays, for it is in force; of a day that is over one stays, and of earlier hours of this one."""
+    unit = f"CASE WHEN started < {limit} THEN -1 WHEN started < {day} THEN started // 86400 ELSE -started // 3600 END"
+    return f"""
+        DELETE FROM schemas WHERE rowid IN (
+            SELECT rowid FROM (
+                SELECT rowid, started, MAX(started) OVER (PARTITION BY endpoint, part, status, {unit}) AS newest
+                FROM schemas WHERE started < {hour}
+            ) AS s WHERE started < newest)
+    """  # noqa: S608 - integers and words of the house
 
 
 def connect(path: Path, memory_mib: int, threads: int) -> duckdb.DuckDBPyConnection:

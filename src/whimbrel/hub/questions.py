@@ -151,9 +151,13 @@ class Questions:
         ]
 
     def schemas(self, asked: Period, endpoints: Collection[str] | None = None) -> list[SchemaRow]:
-        """Those of the period, and of before it the newest, which was in force when it began."""
+        """What was in force when the period began, and the last of it; what an agent told in between it told again,
+        with greater counts, unless it began anew.  Where nothing was in force, the first, too."""
         statement = f"""
-            SELECT COALESCE(r.root, s.endpoint) AS endpoint, s.part, s.status, s.started, s.document
+            SELECT endpoint, part, status, started, document FROM (
+            SELECT COALESCE(r.root, s.endpoint) AS endpoint, s.part, s.status, s.started, s.document,
+                CAST(json_extract(s.document, '$.calls') AS BIGINT) AS calls,
+                ROW_NUMBER() OVER one AS place, LEAD(calls) OVER one AS following
             FROM schemas AS s
             JOIN (SELECT endpoint, part, status, MAX(started) AS began FROM schemas WHERE started <= {asked.start}
                     GROUP BY endpoint, part, status
@@ -163,7 +167,9 @@ class Questions:
                 ON f.endpoint = s.endpoint AND f.part = s.part AND f.status = s.status
             LEFT JOIN roots AS r ON r.endpoint = s.endpoint
             WHERE s.started >= f.began AND s.started < {asked.end} AND {self._among("s.endpoint", endpoints)}
-            ORDER BY endpoint, s.part, s.status, s.started
+            WINDOW one AS (PARTITION BY s.endpoint, s.part, s.status ORDER BY s.started)
+            ) AS t WHERE place = 1 OR following IS NULL OR following < calls
+            ORDER BY endpoint, part, status, started
         """  # noqa: S608 - integers and words of the house
         return [
             SchemaRow(id_of(endpoint), part, status, start, msgspec.json.decode(document))

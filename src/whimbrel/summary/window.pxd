@@ -27,7 +27,7 @@ cdef enum:
     WINDOW_IDLE = 360               # windows without a call until an endpoint is forgotten: an hour
     WINDOW_IDLE_SHORT = 6           # the same when memory or nodes are short: a minute
     WINDOW_EDGES = 4096             # of a window
-    WINDOW_EDGE_NAMES = 16          # hosts of one client at one server: calls to further ones are at an edge without name
+    WINDOW_EDGE_NAMES = 16          # hosts of one client at one server; calls to further ones have an edge without
     WINDOW_CALLERS = 8              # of a row: services have few; where there are more, the number of clients says more
     WINDOW_CACHES = 8               # servers whose reuse distances are sampled: 256 KiB each
     WINDOW_SHAPE_BYTES = 1048576    # of one shape; beyond, it is begun anew
