@@ -24,6 +24,7 @@ THIRD_PARTY = {
     "hub/api.py": {"starlette": "requests and routes of the hub; of the `hub` extra"},
     "hub/api_admin.py": {"msgspec": "requests are JSON; of the `hub` extra"},
     "hub/bodies.py": {"starlette": "requests and routes of the hub; of the `hub` extra"},
+    "hub/connections.py": {"uvicorn": "the HTTP server; of the `hub` extra"},
     "hub/document_api.py": {"msgspec": "types as JSON Schema; of the `hub` extra"},
     "hub/headers.py": {"starlette": "requests and routes of the hub; of the `hub` extra"},
     "hub/intake.py": {"starlette": "requests and routes of the hub; of the `hub` extra"},

@@ -23,7 +23,7 @@ import msgspec
 
 from whimbrel.hub import tables
 from whimbrel.hub.archive import ArchiveError, ArchiveRefusedError, Document, Folded, Loaded
-from whimbrel.hub.questions import Questions
+from whimbrel.hub.questions import Questions, first_line
 from whimbrel.hub.rows import Rows, number_of, rows_of, started_of
 
 MEMORY_MIB = 512
@@ -53,10 +53,6 @@ def told() -> Iterator[None]:
         raise ArchiveRefusedError(f"the archive: {first_line(error)}") from error
     except duckdb.Error as error:
         raise ArchiveError(f"the archive: {first_line(error)}") from error
-
-
-def first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0]
 
 
 class DuckArchive(Questions):

@@ -199,7 +199,7 @@ class Ingest:
             with self.lock:
                 self.journal.seal()
                 segments = self.journal.segments()
-            return sum(self._load_segment(segment) for segment in segments)
+            return sum(self._load_segment(segment) for segment in segments if not self.stopping.is_set())
 
     def _load_segment(self, segment: Path) -> int:
         loaded, ids, damage = 0, [], ""

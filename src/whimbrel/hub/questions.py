@@ -18,6 +18,7 @@ from whimbrel.hub.archive import (
     HEAT_STEPS,
     PARTS,
     AgentRow,
+    ArchiveError,
     EdgeRow,
     EndpointRow,
     HeatCell,
@@ -29,6 +30,7 @@ from whimbrel.hub.archive import (
     distinct,
 )
 from whimbrel.hub.model import Latencies, bucket_bounds_ns
+from whimbrel.hub.patience import TooSlowError, interruptible
 from whimbrel.hub.rows import id_of, number_of
 from whimbrel.hub.tables import AGENTS, CALLS, DAY_S, EDGE_KEYS, EDGES, REUSE, SPANS_S, merged, period
 
@@ -37,6 +39,21 @@ POINTS_MOST = 10_000  # steps of one chart: more than a screen has columns
 IDENTITY = ("protocol", "method", "host", "template", "agent")
 
 Row = Mapping[str, Any]
+
+
+@contextmanager
+def momentary() -> Iterator[None]:
+    """What another moment may mend, as ours; a question that no database answers is a defect and stays one."""
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise TooSlowError("the question took too long") from error
+    except (duckdb.OperationalError, duckdb.FatalException) as error:
+        raise ArchiveError(f"the archive: {first_line(error)}") from error
+
+
+def first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]
 
 
 class Questions:
@@ -48,7 +65,7 @@ class Questions:
 
     @contextmanager
     def asking(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with closing(self.connection.cursor()) as cursor:
+        with closing(self.connection.cursor()) as cursor, interruptible(cursor.interrupt), momentary():
             yield cursor
 
     def all(self, statement: str) -> list[tuple[Any, ...]]:

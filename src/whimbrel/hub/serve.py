@@ -22,6 +22,7 @@ import uvicorn
 from whimbrel.hub import site
 from whimbrel.hub.access import Access
 from whimbrel.hub.answers.asked import Kept
+from whimbrel.hub.connections import Connection
 from whimbrel.hub.duck import DuckArchive, Retention
 from whimbrel.hub.import_command import make_directory
 from whimbrel.hub.ingest import Ingest
@@ -76,7 +77,7 @@ def run(service: Service, listeners: list[Listener]) -> None:
     handler.setFormatter(logging.Formatter("hub: %(message)s"))
     config = uvicorn.Config(
         site.build(service),
-        http="h11",
+        http=Connection,
         loop="asyncio",
         ws="none",
         lifespan="off",

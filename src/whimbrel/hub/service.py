@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -25,11 +26,13 @@ from whimbrel.hub.documented import DocumentError
 from whimbrel.hub.http_metrics import Traffic
 from whimbrel.hub.ingest import Ingest
 from whimbrel.hub.limits import Buckets, Budget, Gate
+from whimbrel.hub.patience import Patience, TooSlowError
 from whimbrel.hub.refusal import Refusal, later
 
 QUESTIONS_AT_ONCE = 4  # each has a cursor; more would share the same cores and the same memory
 QUESTIONS_WAITING = 64  # pages that refresh themselves in a few dozen browsers
 QUESTION_WAIT_S = 10.0
+QUESTION_S = 20.0  # then its statements are interrupted; answers over a month take a tenth of a second
 DECODED_AT_ONCE = 2  # batches: each may be 48 MiB when inflated
 DECODED_WAITING = 64
 DECODE_WAIT_S = 5.0  # an agent waits ten seconds for an answer
@@ -75,8 +78,21 @@ class Service:
     async def ask(self, name: str, question: Callable[[Archive], T]) -> T:
         """The answer, or a Refusal: 400 or 404 of the question's own, 503 where the archive or time is short."""
         async with self.questions.through("questions"):
-            with self.traffic.question(name):
-                return await self.in_thread(lambda: answered(self.archive, question))
+            with self.traffic.question(name), self.patient() as patience:
+                return await self.in_thread(lambda: answered(self.archive, question, patience))
+
+    @contextmanager
+    def patient(self) -> Iterator[Patience]:
+        """For QUESTION_S, and as long as somebody waits for the answer."""
+        patience = Patience()
+        timer = asyncio.get_running_loop().call_later(QUESTION_S, patience.give_up)
+        try:
+            yield patience
+        except asyncio.CancelledError:
+            patience.give_up()
+            raise
+        finally:
+            timer.cancel()
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.threads, work)
@@ -85,9 +101,12 @@ class Service:
         self.threads.shutdown(cancel_futures=True)
 
 
-def answered(archive: Archive, question: Callable[[Archive], T]) -> T:
+def answered(archive: Archive, question: Callable[[Archive], T], patience: Patience) -> T:
     try:
-        return question(archive)
+        with patience.asked():
+            return question(archive)
+    except TooSlowError:
+        raise later(503, f"no answer within {QUESTION_S:g} s: ask for a shorter period", RETRY_S) from None
     except (QuestionError, DocumentError) as error:
         raise Refusal(400, str(error)) from None
     except UnknownError as error:

@@ -28,7 +28,6 @@ from whimbrel.hub.json_response import json_response
 from whimbrel.hub.refusal import Refusal
 from whimbrel.hub.service import Service
 from whimbrel.hub.views import rendering
-from whimbrel.hub.views import rendering
 
 ROWS = api.ROUTES + api_admin.ROUTES
 Handler = Callable[[Service, Request], Awaitable[Response]]
