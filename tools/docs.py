@@ -8,7 +8,7 @@ A table stands between `<!-- NAME ... -->` and `<!-- /NAME -->`; what stands the
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,9 +62,28 @@ def serve_metrics() -> str:
     return docs_table(ROWS)
 
 
+def watch_flags() -> str:
+    from whimbrel.summary.call import FLAGS
+
+    return two_columns("flag", "a call has it when", FLAGS.values())
+
+
+def watch_counters() -> str:
+    from whimbrel.hub.answers.losses import LOSSES
+    from whimbrel.summary.counters import SEEN
+
+    return two_columns("counter", "what it counts", [*SEEN.items(), *LOSSES.items()])
+
+
+def two_columns(name: str, meaning: str, rows: Iterable[tuple[str, str]]) -> str:
+    return "\n".join([f"| {name} | {meaning} |", "|---|---|", *(f"| `{one}` | {says} |" for one, says in rows)])
+
+
 TABLES: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("docs/serve.md", "options", serve_options),
     ("docs/watch.md", "options", watch_options),
+    ("docs/watch.md", "flags", watch_flags),
+    ("docs/watch.md", "counters", watch_counters),
     ("docs/hub.md", "options", hub_options),
     ("docs/hub.md", "token-options", hub_token_options),
     ("docs/doctor.md", "options", doctor_options),

@@ -15,6 +15,8 @@ from whimbrel.hub.duck import DuckArchive
 from whimbrel.hub.model import Latencies
 from whimbrel.hub.periods import period_of, schemas_in_force, thinned
 from whimbrel.hub.schema import INTEGER
+from whimbrel.summary.batch import Batch, decode
+from whimbrel.summary.testing_window import Watch
 
 NS = 1_000_000_000
 
@@ -147,3 +149,31 @@ def test_what_was_seeded_is_found_in_a_database_and_nothing_else(tmp_path: Path)
     assert rest == [("GET /3", "endpoint gone"), ("GET /4", "new endpoint")]
     assert report.undecided == ()
     assert compare(first, replace(first, start_ns=second.start_ns, end_ns=second.end_ns)).changes == ()
+
+
+def told_by_an_agent(start: int, bodies: list[bytes]) -> list[Any]:
+    """A real agent's batches of windows with a few calls each, which answered these."""
+    watch, made = Watch(k=1), []
+    for number, body in enumerate(bodies):
+        for _ in range(3):
+            watch.call(host=b"shop", target=b"/items", response=body)
+        start_ns = (start + number * 10) * NS
+        record = Batch.of("0123456789abcdef", watch.close(start_ns, start_ns + 10 * NS)).encode()
+        made.append(decode(record))
+    return made
+
+
+def test_a_field_that_goes_while_the_agent_runs_is_proved_to_be_gone(tmp_path: Path) -> None:
+    """It is told as optional at once, and told again until nobody has had it for long enough."""
+    archive = DuckArchive(tmp_path / "archive.duckdb", memory_mib=128, clock=lambda: NOON + 3600)
+    was, now = b'{"id": 1, "price": {"net": 2, "gross": 3}}', b'{"id": 1, "price": {"net": 2}}'
+    try:
+        archive.load(told_by_an_agent(NOON, [was] * 60 + [now] * 60))
+        whole, half = period_of(archive, Period(NOON, NOON + 1200)), NOON + 600
+        first, second = (period_of(archive, Period(start, start + 600)) for start in (NOON, half))
+    finally:
+        archive.close()
+    assert not whole.endpoints[0].statuses[200].response.keys["price"].schema.keys["gross"].required
+    assert [(change.kind, change.place) for change in compare(first, second).changes] == [
+        ("field removed", "response 200: price.gross")
+    ]
