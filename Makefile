@@ -7,6 +7,7 @@
 #   make sanitize   the suite under ASAN and UBSAN, from a tree of its own (build/sanitize)
 #   make fuzz       every fuzz target under the sanitizers   FUZZ_SECONDS=60 (each)  FUZZ_TARGETS="resp_request"
 #   make bench      measured against memcached and redis-server, where installed    BENCH_ARGS=...
+#   make screenshots  every page of the hub, from a real run, into build/screenshots; needs Chromium
 #   make clean      removes what was built; `make distclean` also removes .venv
 
 PYTHON ?= python3
@@ -25,7 +26,7 @@ PIP := $(PY) -m pip --disable-pip-version-check -q
 SANITIZED := tools/sanitized $(PY)
 SIDE_BY_SIDE := -n $(TEST_JOBS) --dist loadfile   # a file's tests share servers; -n 0 runs all in one process
 
-.PHONY: build modules run test lint format sanitize sanitize-build fuzz bench clean distclean
+.PHONY: build modules run test lint format sanitize sanitize-build fuzz bench screenshots clean distclean
 .NOTPARALLEL:
 
 build: modules $(VENV)/.installed
@@ -74,6 +75,9 @@ fuzz: sanitize-build
 
 bench: build
 	$(PY) -m benchmarks $(BENCH_ARGS)
+
+screenshots: build
+	$(PY) tools/screenshots.py $(ARGS)
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,111 @@
+"""What a chart shows, as plain data: static/charts.js draws it, in the page's colours.
+
+    {"kind": "lines" | "stack" | "heat" | "curve", "unit": how numbers are said, "x": ..., "series": [...]}
+
+Times are milliseconds since 1970.  A step without calls has no latency and leaves a gap; its rate is 0.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from whimbrel.hub.answers.shapes import Caches, EndpointView, Heat, MissCurve, Point, Span
+from whimbrel.hub.views.formats import latency
+
+Chart = Mapping[str, Any]
+Values = Sequence[float | None]
+
+LATENCIES = (("p50", "p50_ns"), ("p90", "p90_ns"), ("p99", "p99_ns"), ("p99.9", "p999_ns"))
+HEAT_LABELS_MOST = 9
+CLASSES = ("2xx", "3xx", "1xx", "4xx", "5xx", "none")  # from the bottom of a stack to what stands out on top
+
+
+def chart(kind: str, unit: str, span: Span, starts: Sequence[int], series: Sequence[Mapping[str, Any]]) -> Chart:
+    return {
+        "kind": kind,
+        "unit": unit,
+        "step_ms": span.step_s * 1000,
+        "range": [span.start * 1000, span.end * 1000],
+        "x": [start * 1000 for start in starts],
+        "series": list(series),
+    }
+
+
+def line(name: str, colour: str, values: Values) -> Mapping[str, Any]:
+    return {"name": name, "colour": colour, "values": list(values)}
+
+
+def starts_of(points: Sequence[Point]) -> list[int]:
+    return [point.start for point in points]
+
+
+def latencies(span: Span, points: Sequence[Point], names: Sequence[str] = ("p50", "p90", "p99", "p99.9")) -> Chart:
+    series = [
+        line(name, name, [getattr(point, attribute) for point in points])
+        for name, attribute in LATENCIES
+        if name in names
+    ]
+    return chart("lines", "ns", span, starts_of(points), series)
+
+
+def outcomes(span: Span, points: Sequence[Point]) -> Chart:
+    """Calls a second by how they ended, as far as points tell: succeeded, 4xx, 5xx."""
+    step = span.step_s
+    series = [
+        line("succeeded", "2xx", [(point.calls - point.errors - point.client_errors) / step for point in points]),
+        line("4xx", "4xx", [point.client_errors / step for point in points]),
+        line("5xx", "5xx", [point.errors / step for point in points]),
+    ]
+    return chart("stack", "per_s", span, starts_of(points), series)
+
+
+def rates(span: Span, points: Sequence[Point], name: str = "commands") -> Chart:
+    return chart("stack", "per_s", span, starts_of(points), [line(name, "2xx", [point.per_s for point in points])])
+
+
+def statuses(view: EndpointView) -> Chart:
+    """Calls a second by class of status."""
+    step = view.span.step_s
+    known = sorted(view.status_points, key=lambda name: CLASSES.index(name) if name in CLASSES else len(CLASSES))
+    series = [line(name, name, [calls / step for calls in view.status_points[name]]) for name in known]
+    return chart("stack", "per_s", view.span, starts_of(view.points), series)
+
+
+def heat(span: Span, of: Heat) -> Chart | None:
+    """Calls by time and latency, only the rows that have any; None where there is nothing."""
+    if not of.cells or len(of.bounds_ns) < 2:
+        return None
+    rows = [cell[1] for cell in of.cells]
+    low, high = min(rows), max(rows)
+    grid: list[list[int | None]] = [[None] * len(of.starts) for _ in range(low, high + 1)]
+    for step, row, calls in of.cells:
+        grid[row - low][step] = calls
+    bounds = of.bounds_ns[low : high + 2]
+    made = dict(chart("heat", "calls", span, of.starts, []))
+    stride = -(-len(bounds) // HEAT_LABELS_MOST)
+    ticks = list(range(0, len(bounds), stride))
+    return made | {
+        "grid": grid,
+        "rows": [f"{latency(one)} to {latency(other)}" for one, other in itertools.pairwise(bounds)],
+        "ticks": ticks,  # a bound stands between two rows
+        "labels": [latency(bounds[tick]) for tick in ticks],
+    }
+
+
+def hits(of: Caches) -> Chart:
+    return chart("lines", "share", of.span, starts_of(of.points), [line("hit ratio", "accent", of.hit_points)])
+
+
+def curve(of: MissCurve) -> Chart:
+    """Misses by memory; by keys where the size of values is not known."""
+    by_bytes = bool(of.points) and all(point.bytes is not None for point in of.points)
+    return {
+        "kind": "curve",
+        "unit": "share",
+        "across": "bytes" if by_bytes else "items",
+        "x": [point.bytes if by_bytes else point.items for point in of.points],
+        "now": of.miss_share_now,
+        "series": [line("miss ratio", "accent", [point.miss_share for point in of.points])],
+    }
