@@ -65,7 +65,7 @@ class Questions:
 
     @contextmanager
     def asking(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with closing(self.connection.cursor()) as cursor, interruptible(cursor.interrupt), momentary():
+        with momentary(), closing(self.connection.cursor()) as cursor, interruptible(cursor.interrupt):
             yield cursor
 
     def all(self, statement: str) -> list[tuple[Any, ...]]:
