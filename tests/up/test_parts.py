@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import socket
+import types
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from whimbrel.net.listener import Address
 from whimbrel.server.options import ROWS as SERVE_ROWS
 from whimbrel.up.child import Part
 from whimbrel.up.data import Data
+from whimbrel.up.network import Network
 from whimbrel.up.options import ROWS, UpOptions
 from whimbrel.up.parts import API, READY, SECOND, STYLES, Places, parts
 
@@ -24,10 +27,11 @@ PLACES = Places(Address("127.0.0.1", 1), Address("0.0.0.0", 2), Address("127.0.0
 ETHERNET = 1
 
 
-def made(*argv: str, watches: bool = True) -> dict[str, Part]:
+def made(*argv: str, watches: bool = True, network: Any = None) -> dict[str, Part]:
     options = UpOptions.of(load("up", ROWS, argv, {}))
     places = PLACES if options.demo else Places(PLACES.cache, PLACES.hub)
-    return {part.name: part for part in parts(options, places, Data(Path("/data"), False), watches=watches)}
+    rows = parts(options, places, Data(Path("/data"), False), watches=watches, network=network)
+    return {part.name: part for part in rows}
 
 
 def arguments(part: Part) -> list[str]:
@@ -62,6 +66,25 @@ def test_without_the_right_to_capture_it_is_the_rest() -> None:
     assert list(made("--demo", watches=False)) == ["serve", "hub", "api", "clients"]
 
 
+class Elsewhere:
+    """A network that is not there."""
+
+    process = types.SimpleNamespace(pid=7)
+    entering = Network.entering
+
+
+def test_in_a_network_of_its_own_all_are_in_it_and_one_leads_there() -> None:
+    found = made("--demo", network=Elsewhere())
+    assert list(found) == ["forward", "serve", "hub", "watch", "api", "clients"]
+    led = ["127.0.0.1:1", "0.0.0.0:2", "127.0.0.1:3", "127.0.0.1:4"]
+    assert arguments(found.pop("forward")) == ["whimbrel.up.forward", "7", *led]
+    usual = made("--demo")
+    for name, part in found.items():
+        verb = "capture" if name == "watch" else "enter"
+        assert arguments(part) == ["whimbrel.up.network", verb, "7", *usual[name].argv]
+        assert (part.ready, part.last) == (usual[name].ready, usual[name].last)
+
+
 @pytest.mark.parametrize("argv", [(), ("--demo",), ("--demo", "-i", "lo")])
 def test_programs_understand_what_they_are_told(argv: tuple[str, ...]) -> None:
     found = made(*argv)
@@ -79,7 +102,7 @@ def test_so_does_the_demo(name: str) -> None:
 
 
 def test_every_part_has_a_line_and_a_colour() -> None:
-    assert READY.keys() == STYLES.keys() == made("--demo").keys()
+    assert READY.keys() == STYLES.keys() == made("--demo", network=Elsewhere()).keys()
     assert len(set(STYLES.values())) == len(STYLES)
 
 

@@ -8,6 +8,7 @@ Deliberately not: an init system.  For longer than a look, a program is a unit o
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -15,21 +16,25 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
-from whimbrel.base.errors import WhimbrelError
+from whimbrel.base.errors import UsageError, WhimbrelError
 from whimbrel.base.options import load
 from whimbrel.capture.privilege import capture_rights
 from whimbrel.up.data import Data, give_token, open_data
 from whimbrel.up.guard import Guard
 from whimbrel.up.log import Log
+from whimbrel.up.network import Network
 from whimbrel.up.options import ROWS, UpOptions
 from whimbrel.up.parts import STYLES, Places, parts
 from whimbrel.up.supervisor import Supervisor
+
+DEMO_PACKAGES = ("httpx", "pymemcache", "redis", "starlette", "uvicorn")
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
     """Until SIGINT or SIGTERM; the exit code.  UsageError and HelpRequested are the caller's to print."""
     environ = os.environ if environ is None else environ
     options = UpOptions.of(load("up", ROWS, argv, environ))
+    check_packages(options)
     with ExitStack() as opened:
         data = open_data(options.data, opened)
         places = Places.held(options, opened)
@@ -37,6 +42,20 @@ def main(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
         give_token(data, environ)
         up = Up(options, places, data, log, environ)
         return up.run(opened)
+
+
+def check_packages(options: UpOptions) -> None:
+    """Of the demo; every other program says itself what it lacks."""
+    lacking = [name for name in DEMO_PACKAGES if options.demo and importlib.util.find_spec(name) is None]
+    if lacking:
+        raise UsageError(f"--demo needs the package {', '.join(lacking)}: pip install 'whimbrel[demo]'")
+
+
+def guarded() -> Guard:
+    try:
+        return Guard()
+    except OSError as error:  # no memory, an interpreter that this user may not run
+        raise WhimbrelError(f"{sys.executable} cannot be started: {error.strerror}") from None
 
 
 class Up:
@@ -50,13 +69,28 @@ class Up:
     def run(self, opened: ExitStack) -> int:
         for line in self.places.moved(self.options):
             self.log.say(line)
-        if self.blind:
-            self.log.say(f"no traffic is watched: {self.blind}")
         if self.data.temporary:
             self.log.say(f"data of this run is in {self.data.path}, and goes with it")
-        rows = parts(self.options, self.places, self.data, watches=self.blind is None)
-        guard = opened.enter_context(Guard())
+        guard = opened.enter_context(guarded())
+        network = self.own_network(guard, opened) if self.blind else None
+        watches = self.blind is None or network is not None
+        rows = parts(self.options, self.places, self.data, watches=watches, network=network)
         return Supervisor(rows, self.log, guard, self.environ, self.announce, self.look).run()
+
+    def own_network(self, guard: Guard, opened: ExitStack) -> Network | None:
+        """Where the demo can be watched without the right to capture; else nothing is, and the rest goes on."""
+        if self.options.demo and not self.options.interfaces and os.geteuid() != 0:
+            try:
+                network = opened.enter_context(Network(guard.group))
+            except OSError as error:
+                self.log.say(f"no network of its own for the demo: {error}")
+            else:
+                self.log.say(f"this machine's traffic is not watched: {self.blind}")
+                self.log.say("the demo runs in a network of its own, where it is")
+                return network
+        self.log.say(f"no traffic is watched: {self.blind}")
+        self.log.say("`whimbrel doctor watch` prints the line for this machine")
+        return None
 
     def announce(self) -> None:
         """Everything runs."""

@@ -1,5 +1,6 @@
 """The parts, in the order in which they are started; they are ended in reverse.
 
+    forward   --demo without the right to capture: the way into the demo's own network (network.py)
     serve     the cache
     hub       the page, and where the agent sends to
     watch     the agent
@@ -15,12 +16,13 @@ from __future__ import annotations
 import re
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from whimbrel.base.options import size_text
 from whimbrel.net.listener import Address
 from whimbrel.up.child import Part
 from whimbrel.up.data import Data
+from whimbrel.up.network import Network
 from whimbrel.up.options import UpOptions
 from whimbrel.up.ports import hold, hold_or_other, reached
 
@@ -32,13 +34,14 @@ CALLS_PER_S = 150
 
 # Name -> what it prints when it does its work, and the colour of its name (SGR).
 READY = {
+    "forward": re.compile(r"^forwarding \S"),
     "serve": re.compile(r"listening on \S"),
     "hub": re.compile(r"open http"),
     "watch": re.compile(r"^watching \S"),
     "api": re.compile(r"listening on \S"),
     "clients": re.compile(r"\S"),
 }
-STYLES = {"serve": "32", "hub": "36", "watch": "33", "api": "35", "clients": "34"}
+STYLES = {"forward": "90", "serve": "32", "hub": "36", "watch": "33", "api": "35", "clients": "34"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,10 @@ class Places:
     @property
     def page(self) -> str:
         return f"http://{reached(self.hub)}/"
+
+    @property
+    def all(self) -> list[Address]:
+        return [place for place in (self.cache, self.hub, self.api, self.second) if place]
 
     @classmethod
     def held(cls, options: UpOptions, opened: ExitStack) -> Places:
@@ -83,13 +90,23 @@ def module(name: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", name, *arguments)
 
 
-def parts(options: UpOptions, places: Places, data: Data, *, watches: bool) -> list[Part]:
+def parts(options: UpOptions, places: Places, data: Data, *, watches: bool, network: Network | None) -> list[Part]:
+    """`network`: the one in which they run, where it is not this machine's."""
     found = [serve(options, places), hub(places, data)]
     if watches:
         found.append(watch(options, places, data))
     if places.api and places.second:
         found += [api(places.api, places.second, places), clients(places.api, places)]
-    return found
+    return found if network is None else [forward(network, places), *(inside(network, one) for one in found)]
+
+
+def inside(network: Network, one: Part) -> Part:
+    return replace(one, argv=network.entering(one.argv, captures=one.name == "watch"))
+
+
+def forward(network: Network, places: Places) -> Part:
+    pid = str(network.process.pid)
+    return part("forward", module("whimbrel.up.forward", pid, *map(str, places.all)), stop_s=5.0)
 
 
 def part(name: str, argv: tuple[str, ...], *, needed: bool = True, last: bool = False, stop_s: float = 10.0) -> Part:
