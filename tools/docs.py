@@ -42,6 +42,13 @@ def hub_token_options() -> str:
     return docs_table(ROWS)
 
 
+def up_options() -> str:
+    from whimbrel.base.options import docs_table
+    from whimbrel.up.options import ROWS
+
+    return docs_table(ROWS)
+
+
 def doctor_options() -> str:
     from whimbrel.base.options import docs_table
     from whimbrel.doctor.main import ROWS
@@ -86,6 +93,7 @@ TABLES: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("docs/watch.md", "counters", watch_counters),
     ("docs/hub.md", "options", hub_options),
     ("docs/hub.md", "token-options", hub_token_options),
+    ("docs/up.md", "options", up_options),
     ("docs/doctor.md", "options", doctor_options),
     ("docs/doctor.md", "checks", doctor_checks),
     ("docs/metrics.md", "metrics", serve_metrics),
