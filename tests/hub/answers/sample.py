@@ -1,12 +1,12 @@
 """A bookshop that can be counted on fingers: ten minutes before noon, of which the last five were watched.
 
-    GET  shop /books/{integer}   agent one (id 1)    30 windows: 9 calls of ~2.3 us, 1 of ~10 us; 1 failed with 500
-                                 agent two (id 17)   windows 0 to 9: 5 calls, one flow in two followed: 10
-                                 and one call 20 minutes before noon, when it was not new any more
-    POST shop /orders (id 2)     30 windows: 2 calls with 201, 1 with 400; bearer; the only one that is new
-    GET  shop /old (id 5)        20 minutes before noon only
-    redis get user:{integer} (3) 30 windows: 8 commands, 6 hits of 100 bytes, 2 misses
-    redis set user:{integer} (4) windows 20 to 29: 1 command, an error
+GET  shop /books/{integer}   agent one (id 1)    30 windows: 9 calls of ~2.3 us, 1 of ~10 us; 1 failed with 500
+                             agent two (id 17)   windows 0 to 9: 5 calls, one flow in two followed: 10
+                             and one call 20 minutes before noon, when it was not new any more
+POST shop /orders (id 2)     30 windows: 2 calls with 201, 1 with 400; bearer; the only one that is new
+GET  shop /old (id 5)        20 minutes before noon only
+redis get user:{integer} (3) 30 windows: 8 commands, 6 hits of 100 bytes, 2 misses
+redis set user:{integer} (4) windows 20 to 29: 1 command, an error
 """
 
 from typing import Any
@@ -26,6 +26,9 @@ REUSE = {
     "server": "~redis", "port": 6379, "protocol": "redis", "reads": 80, "cold": 8.0, "share": 1.0,
     "distances": [3, 40.0, 32, 32.0],
 }  # fmt: skip
+
+
+COST: dict[str, Any] = {"program": "1.2.3", "cpu_ns": 200_000_000, "resident_bytes": 40 << 20}
 
 
 def books(number: int, *rows: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +66,7 @@ def window(number: int) -> dict[str, Any]:
         edge("~ada", server="~bank", server_class="public", port=443, protocol="tls", calls=0, handshakes=1, name="b"),
     ]
     counts = {"calls": 22, "packets": 100, "kernel_drops": 2, "flows": 1}
-    return batch(*endpoints, start=START + 10 * number, edges=edges, counts=counts, reuse=[REUSE])
+    return batch(*endpoints, start=START + 10 * number, edges=edges, counts=counts, reuse=[REUSE], **COST)
 
 
 def batches() -> list[dict[str, Any]]:

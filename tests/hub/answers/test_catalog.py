@@ -9,7 +9,9 @@ from whimbrel.hub.duck import DuckArchive
 
 
 def known(number: int, template: str = "/a", agent: str = "one", first: int = 5, **more: str) -> EndpointRow:
-    return EndpointRow(f"{number:016x}", "http", "GET", more.get("host", "shop"), template, agent, ("bearer",), first, 9)
+    return EndpointRow(
+        f"{number:016x}", "http", "GET", more.get("host", "shop"), template, agent, ("bearer",), first, 9
+    )
 
 
 def agent(first: int, last: int) -> AgentRow:
@@ -32,7 +34,7 @@ def test_what_one_has_and_another_has_not() -> None:
 def test_new_is_what_came_first_in_the_period(shop: DuckArchive) -> None:
     catalog, earlier = Catalog.of_rows(shop.endpoints(ASKED.period)), known_before(shop, ASKED.period.start)
     assert earlier.has_data and earlier.catalog.by_id.keys() == {BOOKS, OLD}
-    assert [each.id for each in catalog if earlier.is_new(each)][0] == ORDERS
+    assert next(each.id for each in catalog if earlier.is_new(each)) == ORDERS
     assert not earlier.is_new(catalog.by_id[BOOKS_OF_TWO])
     assert earlier.first_of(catalog.by_id[BOOKS]) == NOON - 1200
     assert earlier.first_of(catalog.by_id[ORDERS]) == START

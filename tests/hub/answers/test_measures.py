@@ -4,7 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hub.histograms import latencies
-from whimbrel.hub.answers.measures import percentile, percentiles, quantiles, request_sizes, response_sizes, share, tally
+from whimbrel.hub.answers.measures import (
+    percentile,
+    percentiles,
+    quantiles,
+    request_sizes,
+    response_sizes,
+    share,
+    tally,
+)
 from whimbrel.hub.archive import Sizes, StatusRow
 from whimbrel.hub.model import Latencies
 

@@ -10,7 +10,9 @@ from whimbrel.hub.answers.asked import TIME_MOST, Asked
 from whimbrel.hub.answers.losses import losses
 from whimbrel.hub.answers.shapes import AgentLine, Agents
 from whimbrel.hub.archive import AgentRow, Archive, Period
+from whimbrel.hub.periods import NS
 
+WINDOW_S = 10  # of a batch
 LIVE_S = 60  # six windows: one may be late or lost
 
 
@@ -35,7 +37,7 @@ def _line(ever: AgentRow, row: AgentRow | None, now: int) -> AgentLine:
     return AgentLine(
         agent=ever.agent,
         format_version=ever.version,
-        version=None,
+        version=ever.program or None,
         first=ever.first,
         last=ever.last,
         is_live=is_live(ever, now),
@@ -44,10 +46,15 @@ def _line(ever: AgentRow, row: AgentRow | None, now: int) -> AgentLine:
         lost_batches=row.lost_batches if row else 0,
         lost_calls=row.lost_calls if row else 0,
         sample=row.sample if row else 1,
-        cpu_share=None,
-        resident_bytes=None,
+        cpu_share=_cpu_share(row) if row else None,
+        resident_bytes=(row.resident_bytes if row else 0) or None,
         packets=counts.get("packets", 0),
         dropped_packets=counts.get("kernel_drops", 0),
         losses=losses(counts),
         counts=dict(sorted(counts.items())),
     )
+
+
+def _cpu_share(row: AgentRow) -> float | None:
+    """Of one core, in the windows that came; those of older agents do not tell."""
+    return row.cpu_ns / (row.batches * WINDOW_S * NS) if row.cpu_ns and row.batches else None

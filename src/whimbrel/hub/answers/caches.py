@@ -20,7 +20,7 @@ from whimbrel.hub.archive import Archive, ReuseRow, StatusRow
 from whimbrel.summary.shards import curve, distance_of
 
 KEYS_MOST = 200  # patterns that are listed, the busiest
-READS_LEAST = 1000  # below, a curve is an accident
+READS_LEAST = 1000  # that were followed: below, a curve is an accident
 SIZES_AN_OCTAVE = 4  # of a curve's points
 GAIN_LEAST = 0.005  # of the miss share: less is not worth memory
 
@@ -176,14 +176,19 @@ def curve_sizes(row: ReuseRow) -> list[float]:
 
 def advice(row: ReuseRow, sizes: Sequence[float], misses: Sequence[float], now: float | None) -> str:
     """What twice the memory would buy."""
-    if row.reads < READS_LEAST or now is None or not misses:
+    if row.reads * row.share < READS_LEAST or now is None or not misses:
         return ""
-    floor = misses[-1]
-    if now - floor < GAIN_LEAST:
+    if now - misses[-1] < GAIN_LEAST:
         return f"Nearly every key that came back was still there ({now:.1%} of reads miss): more memory buys nothing."
+    alike = [size for size, miss in zip(sizes, misses, strict=True) if abs(miss - now) < GAIN_LEAST]
+    if alike and alike[-1] >= 2 * alike[0]:
+        return (
+            f"It misses {now:.1%} of reads, as LRU caches of {alike[0]:,.0f} to {alike[-1]:,.0f} keys would; "
+            f"only a larger one would miss less."
+        )
     worth = max((size for size, miss in zip(sizes, misses, strict=True) if miss >= now), default=sizes[0])
     [twice] = curve(row.sample(), [2 * worth])
-    told = f"It misses {now:.1%} of reads, as an LRU cache of {worth:,.0f} keys would"
-    if now - twice < GAIN_LEAST:
-        return f"{told}; twice as many would change little."
-    return f"{told}; twice as many would miss {twice:.1%}."
+    return (
+        f"It misses {now:.1%} of reads, as an LRU cache of about {worth:,.0f} keys would; "
+        f"one of twice as many would miss {twice:.1%}."
+    )

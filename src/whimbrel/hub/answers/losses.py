@@ -31,6 +31,7 @@ LOSSES = {
     "pressure_flows": "times fewer connections were followed",
     "window_other_calls": "calls without a row of their own: they are in the endpoint {other}",
     "window_edges_lost": "calls and connections that are missing in the map",
+    "window_edges_unnamed": "calls whose host the map does not tell: too many of one client at one server",
     "window_shapes_refused": "bodies from which no schema was learnt, for want of memory",
     "window_shapes_restarted": "schemas that grew too large and were begun anew",
     "window_caches_lost": "reads of cache servers beyond those that have a miss-ratio curve",

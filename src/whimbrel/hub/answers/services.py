@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from whimbrel.hub.answers.asked import Asked
-from whimbrel.hub.answers.catalog import Catalog, Known, heard, seconds
+from whimbrel.hub.answers.catalog import Catalog, Known, heard, ids_of, seconds
 from whimbrel.hub.answers.measures import CACHES, HTTP, quantiles, share, tally
 from whimbrel.hub.answers.shapes import MapLink, MapNode, ServiceLine, Services
 from whimbrel.hub.archive import Archive, EdgeRow, StatusRow
@@ -29,7 +29,9 @@ CLIENTS_MOST = 12  # that only call, of one class of addresses: more are one nod
 
 def services(archive: Archive, asked: Asked) -> Services:
     catalog = Catalog.of_rows(archive.endpoints(asked.period))
-    rows = catalog.grouped(archive.statuses(asked.period, None, ("last", "marks")))
+    calls = archive.statuses(asked.period, ids_of(catalog.of(HTTP)), ("last",))
+    commands = archive.statuses(asked.period, ids_of(catalog.of(*CACHES)), ("last", "marks"))
+    rows = catalog.grouped([*calls, *commands])
     length_s = seconds(heard(archive.agents(asked.period), asked.period))
     edges = archive.edges(asked.period)
     nodes, links, truncated = service_map(edges, {known.service for known in catalog.of(HTTP)}, length_s)

@@ -62,7 +62,7 @@ class EndpointLine(Answer, frozen=True):
     """One endpoint in a list."""
 
     id: str  # of /api/endpoints/{id}
-    service: str  # the host; of caches the protocol
+    service: str  # the host; where there is none, as of caches, the protocol
     protocol: str
     method: str
     template: str
@@ -211,7 +211,7 @@ class EndpointView(Answer, frozen=True):
     heat: Heat
     request: SizeView
     response: SizeView
-    clients: int  # estimate
+    clients: int  # at least: of the status and the agent that had most; an estimate
     callers: list[CallerLine]  # the busiest first; empty where there were too many to tell of
     callers_complete: bool
     schemas: list[SchemaView]
@@ -265,7 +265,7 @@ class Services(Answer, frozen=True):
     truncated: int  # links that were left out, the least busy ones
 
 
-# ---- /api/changes ----------------------------------------------------------------------------------------
+# ---- /api/changes, /api/services/comparison -----------------------------------------------------------------
 
 
 class ChangeLine(Answer, frozen=True):
@@ -296,9 +296,6 @@ class Changes(Answer, frozen=True):
     undecided: list[ChangeLine]
 
 
-# ---- /api/services/comparison ----------------------------------------------------------------------------
-
-
 class FindingLine(Answer, frozen=True):
     kind: str
     endpoint: str
@@ -314,7 +311,7 @@ class Comparison(Answer, frozen=True):
     findings: list[FindingLine]
 
 
-# ---- /api/cache ------------------------------------------------------------------------------------------
+# ---- /api/cache, /api/agents -------------------------------------------------------------------------------
 
 
 class KeyLine(Answer, frozen=True):
@@ -372,9 +369,6 @@ class Caches(Answer, frozen=True):
     curves: list[MissCurve]
 
 
-# ---- /api/agents -----------------------------------------------------------------------------------------
-
-
 class LossLine(Answer, frozen=True):
     name: str  # a counter of docs/watch.md
     count: int
@@ -393,8 +387,8 @@ class AgentLine(Answer, frozen=True):
     lost_batches: int
     lost_calls: int
     sample: int
-    cpu_share: float | None  # of one core, in the last batch's window
-    resident_bytes: int | None
+    cpu_share: float | None  # of one core, in the windows of the period
+    resident_bytes: int | None  # the most of the period
     packets: int
     dropped_packets: int
     losses: list[LossLine]  # what was lost or given up, by counter
