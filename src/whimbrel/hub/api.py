@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
 
+from whimbrel.hub.access import SAFE_METHODS
 from whimbrel.hub.answers import shapes
 from whimbrel.hub.answers.agents import agents
 from whimbrel.hub.answers.caches import caches
@@ -172,7 +173,7 @@ ROUTES: tuple[Route, ...] = (
 def handler(service: Service, route: Route) -> Callable[[Request], Awaitable[Response]]:
     async def handle(request: Request) -> Response:
         visitor = service.access.require(request, route.right)
-        if route.right == "change":
+        if route.right == "change" and route.method not in SAFE_METHODS:
             service.access.prove(request, visitor)
         values = read_values(route.parameters, request.query_params.multi_items(), request.path_params)
         body = await read_body(request, route.body.most) if route.body else b""
