@@ -30,6 +30,16 @@ def test_endpoints_that_were_called_in_the_period(archive: DuckArchive) -> None:
     assert (found.first, found.last) == (NOON, NOON + 20)
 
 
+def test_names_that_became_known_are_shown_whatever_came_first_or_last(archive: DuckArchive) -> None:
+    hidden, half, known = (
+        {"template": words} for words in ("/~3fa9c1d2e4b5/~aaaaaaaaaaaa", "/users/~aaaaaaaaaaaa", "/users/all")
+    )
+    archive.load([batch(endpoint(1, **half)), batch(endpoint(2, **known), start=NOON + 10)])
+    archive.load([batch(endpoint(1, **hidden), start=NOON + 20), batch(endpoint(1, **known), start=NOON + 10)])
+    archive.load([batch(endpoint(2, **hidden), start=NOON + 30)])  # its agent was started anew
+    assert [(one.id, one.template) for one in archive.endpoints(HOUR)] == [(A, "/users/all"), (B, "/users/all")]
+
+
 def test_histograms_sizes_and_clients_are_merged(archive: DuckArchive) -> None:
     one, two = hll.registers([1 << 5 | 2, 9 << 5 | 1]), hll.registers([1 << 5 | 4, 7 << 5 | 1])
     slow = latency(300, 1, 250, 1) | {"min": 5, "max": 77, "sum": 100, "count": 3, "overflow": 1}

@@ -130,7 +130,11 @@ PLAIN: dict[str, dict[str, str]] = {
     "roots": {"endpoint": "UBIGINT", "root": "UBIGINT"},
 }  # fmt: skip
 # Rows that differ in these are different; others with the same are not kept again.
-ONCE = {"endpoints": ("endpoint",), "auths": ("endpoint", "kind"), "aliases": ("endpoint", "became")}
+ONCE = {
+    "endpoints": ("endpoint", "method", "host", "template"),  # names become known: its words are told anew
+    "auths": ("endpoint", "kind"),
+    "aliases": ("endpoint", "became"),
+}
 ALL_COLUMNS: dict[str, dict[str, str]] = PLAIN | {f"{table.name}_10s": table.columns() for table in TABLES}
 
 

@@ -109,7 +109,7 @@ def _open_tcp(address: Address) -> list[Listener]:
 def _bind_tcp(family: socket.AddressFamily, host: str, port: int) -> Listener | None:
     """None where the machine has no such protocol (a container without IPv6)."""
     try:
-        opened = socket.socket(family, socket.SOCK_STREAM)
+        opened = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named: asyncio asks before TCP_NODELAY
     except OSError as error:
         if error.errno == errno.EAFNOSUPPORT:
             return None
