@@ -4,7 +4,7 @@ Starts `whimbrel up --demo` on free ports, waits until its API has been called f
 distribution's Chromium in light, in dark and as wide as a phone, and ends it all.  A page that writes an error into
 the browser's console, or that is wider than a phone, makes the exit code 1.
 
-    tools/screenshots.py [--hub URL] [--seconds N] [--out DIR] [PAGE...]
+    tools/screenshots.py [--hub URL] [--seconds N] [--look LOOK] [--out DIR] [PAGE...]
 """
 
 from __future__ import annotations
@@ -149,24 +149,24 @@ def main() -> int:
     parser.add_argument("pages", nargs="*", metavar="PAGE")
     parser.add_argument("--hub", help="a hub that runs already, instead of the demo's")
     parser.add_argument("--seconds", type=float, default=90, help="for how long the demo is called first")
+    parser.add_argument("--look", choices=list(WIDTHS), help="only this one")
     parser.add_argument("--out", type=Path, default=Path("build/screenshots"))
     given = parser.parse_args()
     if given.hub:
-        return shoot_all(given.hub.rstrip("/"), given.out, given.pages)
+        return shoot_all(given.hub.rstrip("/"), given)
     with demo(given.seconds) as hub:
-        return shoot_all(hub, given.out, given.pages)
+        return shoot_all(hub, given)
 
 
-def shoot_all(hub: str, out: Path, names: list[str]) -> int:
-    out.mkdir(parents=True, exist_ok=True)
+def shoot_all(hub: str, given: argparse.Namespace) -> int:
+    given.out.mkdir(parents=True, exist_ok=True)
+    looks = [given.look] if given.look else list(WIDTHS)
     wrong: list[str] = []
     with chromium() as browser:
         for name, path in pages_of(hub).items():
-            if names and name not in names:
-                continue
-            for look in WIDTHS:
-                wrong += shoot(browser, hub + path, look, out / f"{name}-{look}.png")
-    print("\n".join(wrong) if wrong else f"pictures are in {out}")
+            for look in looks if not given.pages or name in given.pages else ():
+                wrong += shoot(browser, hub + path, look, given.out / f"{name}-{look}.png")
+    print("\n".join(wrong) if wrong else f"pictures are in {given.out}")
     return 1 if wrong else 0
 
 

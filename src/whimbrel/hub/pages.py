@@ -20,12 +20,12 @@ from starlette.routing import Route
 from whimbrel.hub import api, pages_admin, pages_openapi
 from whimbrel.hub.answers.shapes import Changes, EndpointView, Services
 from whimbrel.hub.login import HOME, NOT_A_READER, TOO_FAST, UNKNOWN, local
-from whimbrel.hub.parameters import Given, read_values
+from whimbrel.hub.parameters import Given
 from whimbrel.hub.refusal import Refusal
 from whimbrel.hub.service import Service
 from whimbrel.hub.views.assets import COMPRESS_FROM, KEPT_FOR_GOOD, PREFIX
 from whimbrel.hub.views.drawing import draw
-from whimbrel.hub.views.rendering import LOGIN, assets, frame_of, page, query_of
+from whimbrel.hub.views.rendering import LOGIN, Looked, assets, frame_of, page
 
 FAILED = {
     UNKNOWN: "This token is not known here.",
@@ -33,6 +33,7 @@ FAILED = {
     TOO_FAST: "Too many attempts. Wait a few seconds, then try again.",
 }
 FILTERS = ("text", "service", "protocol", "method", "unused")
+SCHEMA_ORDER = ("body", "query", "response", "headers")
 ASCENDING_FIRST = ("template", "service", "method")  # columns of words are sorted from A
 
 Handler = Callable[[Service, Request], Awaitable[Response]]
@@ -48,9 +49,10 @@ async def endpoints_besides(_service: Service, given: Given, _answer: Any) -> Ma
 
 
 async def endpoint_besides(_service: Service, _given: Given, answer: EndpointView) -> Mapping[str, Any]:
-    """Kinds of bodies over all statuses; "none" is no kind worth a tag."""
+    """Kinds of bodies over all statuses ("none" is no kind worth a tag); schemas, what is asked before what comes."""
     kinds = {kind for status in answer.statuses for kind in status.response_kinds}
-    return {"kinds": sorted(kinds - {"none"})}
+    schemas = sorted(answer.schemas, key=lambda view: (SCHEMA_ORDER.index(view.part), view.status))
+    return {"kinds": sorted(kinds - {"none"}), "schemas": schemas}
 
 
 async def services_besides(_service: Service, _given: Given, answer: Services) -> Mapping[str, Any]:
@@ -96,11 +98,11 @@ def shower(of: Page) -> Handler:
 
     async def show(service: Service, request: Request) -> Response:
         visitor = service.access.require(request, row.right)
-        given = Given(read_values(row.parameters, query_of(request).items(), request.path_params))
-        answer = await row.call(service, given)
-        more = await of.besides(service, given, answer)
+        looked = await Looked.of(service, request, row.parameters)
+        answer = await row.call(service, looked.given)
+        more = await of.besides(service, looked.given, answer)
         twin = api.PREFIX + of.twin.format_map(request.path_params)
-        frame = frame_of(service, request, visitor, of.place, twin)
+        frame = frame_of(service, request, visitor, of.place, looked, twin)
         return page(request, of.template, frame=frame, answer=answer, **more)
 
     return show

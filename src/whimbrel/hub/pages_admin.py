@@ -15,11 +15,11 @@ from whimbrel.hub import api_admin
 from whimbrel.hub.access import FORM_FIELD, Visitor
 from whimbrel.hub.answers.agents import agents
 from whimbrel.hub.bodies import read_form
-from whimbrel.hub.parameters import PERIOD, Given, read_values
+from whimbrel.hub.parameters import PERIOD, Given
 from whimbrel.hub.refusal import Refusal
 from whimbrel.hub.service import Service
 from whimbrel.hub.views.formats import size
-from whimbrel.hub.views.rendering import frame_of, page, query_of
+from whimbrel.hub.views.rendering import Looked, frame_of, page
 
 PLACE = "agents"
 SAID_HERE = (400, 404, 409)  # refusals that whoever filled in the form can mend
@@ -78,11 +78,11 @@ async def done(service: Service, request: Request, visitor: Visitor, change: Any
 
 
 async def shown(service: Service, request: Request, visitor: Visitor, status: int = 200, **said: Any) -> Response:
-    values = Given(read_values(PERIOD, query_of(request).items(), {}))
-    asked = values.asked(service)
+    looked = await Looked.of(service, request, PERIOD)
+    asked = looked.given.asked(service)
     answer = await service.ask("agents", lambda archive: agents(archive, asked))
     admin = visitor.may("change")
-    tokens = (await api_admin.list_tokens(service, values)).tokens if admin else []
-    frame = frame_of(service, request, visitor, PLACE)
-    values_said = {"made": None, "done": "", "trouble": "", **said}
-    return page(request, "agents.html", status, frame=frame, answer=answer, admin=admin, tokens=tokens, **values_said)
+    tokens = (await api_admin.list_tokens(service, looked.given)).tokens if admin else []
+    frame = frame_of(service, request, visitor, PLACE, looked)
+    said = {"made": None, "done": "", "trouble": "", **said}
+    return page(request, "agents.html", status, frame=frame, answer=answer, admin=admin, tokens=tokens, **said)

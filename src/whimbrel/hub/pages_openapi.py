@@ -14,12 +14,12 @@ from whimbrel.hub.answers.services import services
 from whimbrel.hub.answers.shapes import Comparison, ServiceLine
 from whimbrel.hub.archive import Archive
 from whimbrel.hub.bodies import media_type, read_body
-from whimbrel.hub.parameters import PERIOD, Given, Parameter, read_values, text
+from whimbrel.hub.parameters import PERIOD, Parameter, text
 from whimbrel.hub.refusal import Refusal
 from whimbrel.hub.service import Service
 from whimbrel.hub.views import uploads
 from whimbrel.hub.views.frame import address
-from whimbrel.hub.views.rendering import frame_of, page, query_of
+from whimbrel.hub.views.rendering import Looked, frame_of, page
 
 PATH, PLACE = "/openapi", "openapi"
 FORM_BYTES_MOST = DOCUMENT_BYTES_MOST + 64 * 1024  # with what a form has around it
@@ -54,10 +54,10 @@ async def upload_of(request: Request) -> bytes:
 
 async def shown(service: Service, request: Request, raw: bytes | None, trouble: str) -> Response:
     visitor = service.access.require(request, "read")
-    values = read_values(PARAMETERS, query_of(request).items(), {})
-    asked = Given(values).asked(service)
-    found = await service.ask("document", lambda archive: answers(archive, asked, values["service"], raw))
-    frame = frame_of(service, request, visitor, PLACE)
+    looked = await Looked.of(service, request, PARAMETERS)
+    asked, name = looked.given.asked(service), looked.given["service"]
+    found = await service.ask("document", lambda archive: answers(archive, asked, name, raw))
+    frame = frame_of(service, request, visitor, PLACE, looked)
     url = address(frame.place.twin, {**frame.period, "service": found["service"]})
     status = 400 if trouble else 200
     return page(

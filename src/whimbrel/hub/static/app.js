@@ -89,7 +89,7 @@ function startRefresh() {
   const period = document.querySelector("[data-refresh]");
   const seconds = Number(period?.dataset.refresh);
   const button = period?.querySelector("[data-live-switch]");
-  if (!seconds || !button) return;
+  if (!seconds || !button || !document.querySelector("[data-live-data], [data-live]:not(#live-period)")) return;
   const show = (on) => button.setAttribute("aria-pressed", String(on));
   const isOn = () => button.getAttribute("aria-pressed") === "true";
   button.hidden = false;

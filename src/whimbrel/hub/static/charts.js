@@ -31,6 +31,9 @@ const SAID = {
   calls: (value) => `${value.toLocaleString("en")} calls`,
 };
 
+// Of round numbers: 30 ms, not 30.0 ms.
+const plain = (said) => said.replace(/(\.\d*?)0+(?=\D|$)/, "$1").replace(/\.(?=\D|$)/, "");
+
 // ---- colours: resolved by the browser, for the theme that is shown
 
 const probe = document.createElement("i");
@@ -69,7 +72,7 @@ function pointsAlone(values) {
 function stack(data) {
   return data.series.filter((one) => one.values.some((value) => value > 0) || data.series.length === 1).map((one) => ({
     x: data.x, y: one.values, name: one.name, type: "scatter", mode: "lines", stackgroup: "all",
-    line: { width: 1, color: colourOf(one), shape: "hv" }, fillcolor: fadedOf(one),
+    line: { width: 0, color: colourOf(one), shape: "hv" }, fillcolor: fadedOf(one),
     text: one.values.map(SAID[data.unit]), hovertemplate: "%{text}",
   }));
 }
@@ -108,7 +111,7 @@ function latencyTicks(data) {
   const high = Math.max(...values) * 1.15;
   const few = high / low > 300 ? [1] : high / low > 8 ? [1, 3] : [1, 1.5, 2, 3, 4, 5, 7];
   const ticks = DECADES.flatMap((decade) => few.map((step) => decade * step)).filter((tick) => tick >= low && tick <= high);
-  return { type: "log", range: [Math.log10(low), Math.log10(high)], tickvals: ticks, ticktext: ticks.map(SAID.ns) };
+  return { type: "log", range: [Math.log10(low), Math.log10(high)], tickvals: ticks, ticktext: ticks.map((tick) => plain(SAID.ns(tick))) };
 }
 
 function across(data) {
@@ -116,9 +119,9 @@ function across(data) {
   const [low, high] = [data.x[0] || 1, data.x[data.x.length - 1] || 1];
   const base = data.across === "bytes" ? 4 : 10;
   const ticks = [];
-  for (let tick = data.across === "bytes" ? 1 : 1; tick <= high; tick *= base) if (tick >= low) ticks.push(tick);
+  for (let tick = 1; tick <= high; tick *= base) if (tick >= low) ticks.push(tick);
   const few = ticks.filter((_, at) => at % Math.ceil(ticks.length / 7) === 0);
-  return { type: "log", tickvals: few, ticktext: few.map((tick) => SAID[data.across](tick).replace(" keys", "")) };
+  return { type: "log", tickvals: few, ticktext: few.map((tick) => plain(SAID[data.across](tick).replace(" keys", ""))) };
 }
 
 function upright(data) {
@@ -144,7 +147,7 @@ function layout(data) {
     hovermode: data.kind === "lines" || data.kind === "stack" ? "x unified" : "closest",
     hoverlabel: { bgcolor: colour("panel"), bordercolor: colour("line-strong"), font: { family, size: 12, color: colour("ink") } },
     showlegend: data.kind === "lines" || data.kind === "stack" ? data.series.length > 1 : false,
-    legend: { orientation: "h", x: 1, xanchor: "right", y: 1.01, yanchor: "bottom", font: { size: 11.5 } },
+    legend: { orientation: "h", traceorder: "normal", x: 1, xanchor: "right", y: 1.01, yanchor: "bottom", font: { size: 11.5 } },
     dragmode: data.kind === "curve" ? false : "zoom",
     xaxis: { ...axis, ...across(data), showgrid: false, ticks: "outside", ticklen: 4 },
     yaxis: { ...axis, ...upright(data), fixedrange: true },

@@ -13,10 +13,11 @@ from urllib.parse import quote, urlencode
 
 from whimbrel.hub.access import Visitor
 from whimbrel.hub.answers.shapes import Span
-from whimbrel.hub.views.formats import ago, clock, length
+from whimbrel.hub.views.formats import ago, clock
 
-PRESETS = ("15m", "1h", "6h", "24h", "7d", "30d")
+PRESETS = ("5m", "15m", "1h", "6h", "24h", "7d", "30d")
 DEFAULT_LAST = "1h"
+YOUNG = (("5m", 300), ("15m", 900))  # what is looked at instead while there is no more than that
 PERIOD_NAMES = ("last", "start", "end")
 CHANGES_NAMES = ("before_start", "before_end", "after_start", "after_end")
 REFRESH_S = 10  # a window: there is nothing newer in between
@@ -57,12 +58,13 @@ class Frame:
     now: int
     visitor: Visitor = NOBODY
     twin_path: str = ""
+    default_last: str = DEFAULT_LAST
 
     @property
     def period(self) -> dict[str, str]:
         """The period's part of the address."""
         found = {name: self.query[name] for name in PERIOD_NAMES if self.query.get(name)}
-        return found or {"last": DEFAULT_LAST}
+        return found or {"last": self.default_last}
 
     @property
     def last(self) -> str:
@@ -83,12 +85,13 @@ class Frame:
         return address(self.path, {**rest, "offset": None, **period})
 
     def kept_period(self) -> dict[str, str]:
-        return {} if self.period == {"last": DEFAULT_LAST} else self.period
+        """Nothing where nothing was chosen."""
+        return self.period if any(self.query.get(name) for name in PERIOD_NAMES) else {}
 
     @property
     def twin(self) -> str:
         """This page as JSON."""
-        return address(self.twin_path or self.place.twin, self.query)
+        return address(self.twin_path or self.place.twin, {**self.query, **self.period})
 
     def kept(self, *without: str) -> list[tuple[str, str]]:
         """For forms, which forget an address's parameters: what hidden fields carry along."""
@@ -101,9 +104,7 @@ class Frame:
         return ago(at, self.now)
 
     def said(self, span: Span) -> str:
-        """The period in words."""
-        if self.last:
-            return f"last {length(span.end - span.start)}"
+        """The period as it is on the clock."""
         return f"{clock(span.start, span.end)} UTC"
 
     def refresh_s(self, span: Span) -> int:

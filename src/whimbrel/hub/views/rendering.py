@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
@@ -11,9 +12,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from whimbrel.hub.access import Visitor
+from whimbrel.hub.archive import Archive, Period
+from whimbrel.hub.parameters import DEFAULT_LAST_S, Given, Parameter, read_values
 from whimbrel.hub.service import Service
 from whimbrel.hub.views.assets import Assets
-from whimbrel.hub.views.frame import PLACES, Frame, Place
+from whimbrel.hub.views.frame import DEFAULT_LAST, PERIOD_NAMES, PLACES, YOUNG, Frame, Place
 from whimbrel.hub.views.templates import render
 
 SEE_OTHER = 303
@@ -40,8 +43,34 @@ def query_of(request: Request) -> dict[str, str]:
     return {name: value for name, value in request.query_params.items() if value != ""}
 
 
-def frame_of(service: Service, request: Request, visitor: Visitor, place: str, twin_path: str = "") -> Frame:
-    return Frame(BY_NAME[place], request.url.path, query_of(request), service.now(), visitor, twin_path)
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a request for a page gave, with a period in any case."""
+
+    given: Given
+    default_last: str
+
+    @classmethod
+    async def of(cls, service: Service, request: Request, rows: Sequence[Parameter]) -> Looked:
+        query, default = query_of(request), DEFAULT_LAST
+        if not any(name in query for name in PERIOD_NAMES):
+            default = await service.ask("period", lambda archive: default_last(archive, service.now()))
+            query["last"] = default
+        return cls(Given(read_values(rows, query.items(), request.path_params)), default)
+
+
+def default_last(archive: Archive, now: int) -> str:
+    """An hour; less while agents have sent for less, so that the first minutes are not a line at a chart's edge."""
+    known = archive.agents(Period(now - DEFAULT_LAST_S, now))
+    age_s = now - min((agent.first for agent in known), default=0)
+    return next((last for last, seconds in YOUNG if age_s <= seconds), DEFAULT_LAST)
+
+
+def frame_of(
+    service: Service, request: Request, visitor: Visitor, place: str, looked: Looked, twin_path: str = ""
+) -> Frame:
+    query = query_of(request)
+    return Frame(BY_NAME[place], request.url.path, query, service.now(), visitor, twin_path, looked.default_last)
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:

@@ -29,9 +29,9 @@ def spark(values: Sequence[float | None], label: str) -> Markup:
             y = HEIGHT - PAD - (HEIGHT - 2 * PAD) * value / top
             runs[-1].append(f"{PAD + place * step:.1f},{y:.1f}")
     drawn = Markup("").join(run(points) for points in runs if points)
-    return Markup('<svg class="spark" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        WIDTH, HEIGHT, label, drawn
-    )
+    return Markup(
+        '<svg class="spark" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
+    ).format(WIDTH, HEIGHT, label, drawn)
 
 
 def run(points: Sequence[str]) -> Markup:

@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 
 from whimbrel import __version__
-from whimbrel.hub.views import charts, formats, frame, sparks
+from whimbrel.hub.views import charts, formats, frame, sparks, words
 from whimbrel.hub.views.drawing import BOX_HEIGHT, BOX_WIDTH
 
 
@@ -21,7 +21,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    made.filters.update(formats.FILTERS)
+    made.filters.update(formats.FILTERS, words=words.template)
     made.globals.update(
         charts=charts,
         spark=sparks.spark,
