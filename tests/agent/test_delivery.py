@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("msgspec")
 
 from tests.agent.windows import endpoint, row, window
-from whimbrel.agent.delivery import QUEUE_WINDOWS, Behind, Delivery
+from whimbrel.agent.delivery import QUEUE_WINDOWS, QUIET_WINDOWS, Behind, Delivery
 from whimbrel.agent.spool import BLOCK_BYTES, Spool
 from whimbrel.summary.batch import decode, read_batches
 
@@ -151,6 +151,25 @@ def test_the_capture_is_not_held_up_and_what_is_lost_is_told() -> None:
     assert [batch["endpoints"][0]["rows"][0]["calls"] for batch in batches] == [1, 10, 11, 2]
     assert (batches[-1]["lost_batches"], batches[-1]["lost_calls"]) == (3, 12 + 13 + 14)
     assert not behind.thread.is_alive()
+
+
+def test_an_agent_without_traffic_gives_a_sign() -> None:
+    out = io.BytesIO()
+    behind = Behind(Delivery("me", out, None, print))
+    for n in range(2 * QUIET_WINDOWS + 1):
+        behind.window(window(start_s=1000 + 10 * n))
+    behind.finish()
+    out.seek(0)
+    told_of = [one["start_ns"] // 10**10 - 100 for one in read_batches(out)]
+    assert told_of == [QUIET_WINDOWS - 1, 2 * QUIET_WINDOWS - 1]
+
+
+def test_a_file_without_traffic_is_not_told() -> None:
+    out = io.BytesIO()
+    delivery = Delivery("me", out, None, print)
+    for _ in range(2 * QUIET_WINDOWS):
+        delivery.window(window())
+    assert out.getvalue() == b""
 
 
 def test_what_the_hub_refused_is_told() -> None:

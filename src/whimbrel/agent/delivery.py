@@ -24,6 +24,7 @@ from whimbrel.summary.batch import Batch
 
 Window = dict[str, Any]
 QUEUE_WINDOWS = 2
+QUIET_WINDOWS = 3  # an interface with no traffic is told every so many, so that the hub knows the agent is there
 FINISH_S = 30.0  # for the thread to store what is queued, at the end
 
 
@@ -43,8 +44,8 @@ def calls_of(window: Window) -> int:
 
 
 def is_empty(window: Window) -> bool:
-    """Nothing happened and nothing changed."""
-    return not (window["endpoints"] or window["edges"] or window["reuse"] or window["aliases"])
+    """Nothing happened and nothing changed, and nobody waits for a sign."""
+    return not (window.get("sign") or window["endpoints"] or window["edges"] or window["reuse"] or window["aliases"])
 
 
 def append(out: BinaryIO, record: bytes) -> None:
@@ -127,12 +128,16 @@ class Behind:
         self.queue: queue.Queue[Window | None] = queue.Queue(QUEUE_WINDOWS)
         self.thread = threading.Thread(target=self._run, name="delivery", daemon=True)
         self.overrun = Lost()
+        self.quiet = 0  # windows in a row
         self.thread.start()
 
     def window(self, window: Window) -> None:
         """Never waits."""
-        if is_empty(window):
+        self.quiet = self.quiet + 1 if is_empty(window) else 0
+        if self.quiet % QUIET_WINDOWS:
             return
+        if self.quiet:
+            window = {**window, "sign": True}
         if self.overrun and not self.queue.full():
             window = {**window, "overrun": self.overrun}
         try:
