@@ -72,3 +72,19 @@ def test_a_part_says_that_it_is_ready_and_ends_when_asked() -> None:
     child.forget()
     assert not child.ready and child.was_ready and child.ended() is None
     child.kill()  # of what is no more changes nothing
+
+
+def test_who_is_late_is_told_once() -> None:
+    child = Child(part("import time; time.sleep(60)"))
+    assert not child.late(1e9, 60)  # it does not even run
+    child.start(0, {})
+    try:
+        assert not child.late(child.started_s + 59, 60)
+        assert child.late(child.started_s + 61, 60) and not child.late(child.started_s + 62, 60)
+        child.ready = True
+        assert not child.late(child.started_s + 63, 60)
+    finally:
+        child.kill()
+        assert child.process is not None
+        assert child.process.wait(20) == -signal.SIGKILL
+    child.forget()

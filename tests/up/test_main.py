@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ import pytest
 
 from tests.server.serving import environment
 from tests.up.processes import Running, children_of, gone, up, wait_until
+from whimbrel.base.errors import UsageError
 from whimbrel.capture.privilege import capture_rights
+from whimbrel.up import main
 
 FREE = ("--listen-cache", "127.0.0.1:0", "--listen-hub", "127.0.0.1:0")
 NO_CAPTURE = ("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw", "--")
@@ -83,6 +87,7 @@ def test_one_command_starts_all_and_one_signal_ends_it(place: Path) -> None:
     assert (place / "data" / "hub").is_dir()
 
 
+@pytest.mark.slow
 def test_a_hub_that_is_locked_meanwhile_gets_a_token_of_its_own(place: Path) -> None:
     if (why := capture_rights()) is not None:
         pytest.skip(why)
@@ -129,6 +134,32 @@ def test_a_port_that_is_taken_is_one_line(place: Path) -> None:
             assert running.code() == 2
     assert running.said().startswith(f"whimbrel: --listen-hub {where}: another process listens there: end that one")
     assert running.said().count("\n") == 1
+
+
+def test_a_signal_before_anything_has_started_leaves_nothing_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Path] = []
+
+    def interrupted(started: main.Up, _: ExitStack) -> int:
+        made.append(started.data.path)
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("it goes on")
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(main.Up, "run", interrupted)
+    try:
+        assert main.main(["--demo", *FREE], {}) == main.INTERRUPTED
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert len(made) == 1 and not made[0].exists()
+
+
+def test_a_demo_needs_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> object:
+        return None if name == "redis" else object()
+
+    monkeypatch.setattr(importlib.util, "find_spec", absent)
+    with pytest.raises(UsageError, match="^--demo needs the package redis: pip install 'whimbrel\\[demo\\]'$"):
+        main.main(["--demo", *FREE], {})
 
 
 @pytest.mark.slow

@@ -101,9 +101,10 @@ class Child:
     failures: int = 0  # in a row
     due_s: float | None = None  # when it is to be started
     last_line: str = ""
+    late_told: bool = False
 
     def start(self, group: int, environ: Mapping[str, str]) -> None:
-        self.due_s, self.ready, self.lines = None, False, Lines()
+        self.due_s, self.ready, self.lines, self.late_told = None, False, Lines(), False
         self.started_s = time.monotonic()
         self.process = subprocess.Popen(
             self.part.argv,
@@ -125,6 +126,13 @@ class Child:
     def settled(self) -> bool:
         """There is nothing to wait for before it can be said that everything runs."""
         return self.ready or self.given_up
+
+    def late(self, now_s: float, most_s: float) -> bool:
+        """It runs and has not said for so long that it is ready; true once."""
+        overdue = self.process is not None and not self.ready and now_s - self.started_s > most_s
+        late = overdue and not self.late_told
+        self.late_told = overdue
+        return late
 
     def take(self) -> bytes | None:
         """What there is to read; empty: there will be no more, None: there is nothing now."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,9 +26,10 @@ from whimbrel.up.log import Log
 from whimbrel.up.network import Network
 from whimbrel.up.options import ROWS, UpOptions
 from whimbrel.up.parts import STYLES, Places, parts
-from whimbrel.up.supervisor import Supervisor
+from whimbrel.up.supervisor import STOP_SIGNALS, Supervisor
 
 DEMO_PACKAGES = ("httpx", "pymemcache", "redis", "starlette", "uvicorn")
+INTERRUPTED = 130  # the exit code where a signal came before anything was started
 
 
 def main(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
@@ -35,13 +37,16 @@ def main(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
     environ = os.environ if environ is None else environ
     options = UpOptions.of(load("up", ROWS, argv, environ))
     check_packages(options)
-    with ExitStack() as opened:
-        data = open_data(options.data, opened)
-        places = Places.held(options, opened)
-        log = Log(sys.stdout.fileno(), STYLES, environ)
-        give_token(data, environ)
-        up = Up(options, places, data, log, environ)
-        return up.run(opened)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what has been made until the loop goes as it came
+    try:
+        with ExitStack() as opened:
+            data = open_data(options.data, opened)
+            places = Places.held(options, opened)
+            log = Log(sys.stdout.fileno(), STYLES, environ)
+            give_token(data, environ)
+            return Up(options, places, data, log, environ).run(opened)
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def check_packages(options: UpOptions) -> None:
@@ -75,7 +80,10 @@ class Up:
         network = self.own_network(guard, opened) if self.blind else None
         watches = self.blind is None or network is not None
         rows = parts(self.options, self.places, self.data, watches=watches, network=network)
-        return Supervisor(rows, self.log, guard, self.environ, self.announce, self.look).run()
+        code = Supervisor(rows, self.log, guard, self.environ, self.announce, self.look).run()
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # all has ended; what is left is to tidy up
+        return code
 
     def own_network(self, guard: Guard, opened: ExitStack) -> Network | None:
         """Where the demo can be watched without the right to capture; else nothing is, and the rest goes on."""

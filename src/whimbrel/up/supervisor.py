@@ -33,6 +33,11 @@ LOOK_S = 1.0  # the longest time between two looks at everything
 LAST_LINES_S = 1.0  # for whoever reads the log
 
 
+def nohup() -> bool:
+    """Somebody wants it to outlive the terminal."""
+    return signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
 class Supervisor:
     """All parts of one run."""
 
@@ -82,7 +87,8 @@ class Supervisor:
             end.setblocking(False)
         self.selector.register(self.signals, selectors.EVENT_READ)
         opened.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False))
-        for number in (*STOP_SIGNALS, signal.SIGCHLD):
+        heard = [number for number in STOP_SIGNALS if number != signal.SIGHUP or not nohup()]
+        for number in (*heard, signal.SIGCHLD):
             opened.callback(signal.signal, number, signal.signal(number, self.caught))
 
     def caught(self, number: int, _frame: FrameType | None) -> None:
@@ -165,9 +171,8 @@ class Supervisor:
                 return
             if child.due_s is not None and now_s >= child.due_s:
                 self.start(child)
-            elif child.process is not None and not child.ready and now_s - child.started_s > READY_MOST_S:
-                self.log.say(f"{child.part.name} is not ready after {READY_MOST_S:g} s: killed")
-                child.kill()
+            elif child.late(now_s, READY_MOST_S):  # not killed: it may be migrating an archive
+                self.log.say(f"{child.part.name} is not ready after {READY_MOST_S:g} s; still waiting for it")
         self.announce()
         if self.announced and now_s - self.looked_s >= LOOK_S:
             self.looked_s = now_s
