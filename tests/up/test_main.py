@@ -23,8 +23,13 @@ import pytest
 from tests.server.serving import environment
 from tests.up.processes import Running, children_of, gone, up, wait_until
 from whimbrel.base.errors import UsageError
+from whimbrel.base.options import load
 from whimbrel.capture.privilege import capture_rights
 from whimbrel.up import main
+from whimbrel.up.data import Data
+from whimbrel.up.log import Log
+from whimbrel.up.options import ROWS, UpOptions
+from whimbrel.up.parts import Places
 
 FREE = ("--listen-cache", "127.0.0.1:0", "--listen-hub", "127.0.0.1:0")
 NO_CAPTURE = ("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw", "--")
@@ -153,12 +158,27 @@ def test_a_signal_before_anything_has_started_leaves_nothing_either(monkeypatch:
     assert len(made) == 1 and not made[0].exists()
 
 
+def test_the_page_is_opened_by_the_desktop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opener = tmp_path / "xdg-open"
+    opener.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/opened\n')
+    opener.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    options = UpOptions.of(load("up", ROWS, ["--open"], {}))
+    places = Places(options.listen_cache, options.listen_hub)
+    with (tmp_path / "log").open("wb") as log:
+        started = main.Up(options, places, Data(tmp_path, False), Log(log.fileno(), {}, {}), {"DISPLAY": ":0"})
+        started.announce()
+    opened = tmp_path / "opened"
+    assert wait_until(lambda: opened.exists() and opened.read_text() != "")
+    assert opened.read_text() == "http://127.0.0.1:9800/\n"
+
+
 def test_a_demo_needs_its_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> object:
         return None if name == "redis" else object()
 
     monkeypatch.setattr(importlib.util, "find_spec", absent)
-    with pytest.raises(UsageError, match="^--demo needs the package redis: pip install 'whimbrel\\[demo\\]'$"):
+    with pytest.raises(UsageError, match=r"^--demo needs the package redis: pip install 'whimbrel\[demo\]'$"):
         main.main(["--demo", *FREE], {})
 
 

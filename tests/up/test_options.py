@@ -7,7 +7,7 @@ import pytest
 from whimbrel.base.errors import UsageError
 from whimbrel.base.options import load
 from whimbrel.net.listener import Address
-from whimbrel.up.options import ROWS, UpOptions
+from whimbrel.up.options import LISTEN_CACHE, LISTEN_HUB, ROWS, TOKENS_NAME, UpOptions
 
 
 def of(*argv: str, **environ: str) -> UpOptions:
@@ -24,6 +24,15 @@ def test_without_any_all_is_on_loopback_and_data_stays() -> None:
 def test_a_demo_leaves_nothing_behind_unless_asked_to(tmp_path: Path) -> None:
     assert of("--demo").data is None
     assert of("--demo", "--data", str(tmp_path)).data == tmp_path
+
+
+def test_it_says_what_the_programs_say() -> None:
+    """They are not imported, so what is written twice is compared here."""
+    from whimbrel.hub import options as hub
+    from whimbrel.server import options as server
+
+    cache = next(row for row in server.ROWS if row.name == "listen")
+    assert (cache.default, hub.LISTEN, hub.TOKENS_NAME) == ((LISTEN_CACHE,), LISTEN_HUB, TOKENS_NAME)
 
 
 def test_what_somebody_asked_for_is_known() -> None:
