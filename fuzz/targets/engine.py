@@ -180,10 +180,21 @@ def watched(wire: Wire, calls: list[dict[str, Any]]) -> Engine:
     with open_capture(file) as reader:
         while engine.read(reader, None, 1000):
             if engine.window_due():
-                engine.close_window()
+                add_up(engine.close_window())
     engine.finish()
-    engine.close_window()
+    add_up(engine.close_window())
     return engine
+
+
+def add_up(window: dict[str, Any]) -> None:
+    """Whoever called is told with all calls, or not at all; so is who called whom."""
+    rows = [row for endpoint in window["endpoints"] for row in endpoint["rows"]]
+    for row in rows:
+        if "more_callers" not in row and sum(calls for _, _, calls in row["callers"]) != row["calls"]:
+            raise AssertionError(f"{row['calls']} calls of {row['callers']}")
+    calls, told = sum(row["calls"] for row in rows), sum(edge.get("calls", 0) for edge in window["edges"])
+    if not window["counts"]["window_edges_lost"] and calls != told:
+        raise AssertionError(f"{calls} calls, {told} of them in edges")
 
 
 def one_input(data: bytes) -> tuple[str, ...]:

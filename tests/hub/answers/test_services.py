@@ -83,6 +83,14 @@ def test_a_node_is_every_name_it_is_called_by() -> None:
     assert listed({"d", "c", "b", "a"}) == "a, b, c, …"
 
 
+def test_a_token_is_a_name_only_as_long_as_there_is_no_other() -> None:
+    before, now = calls("~c", "~a", name="~3fa9c1d2e4b5"), calls("~c", "~a", name="shop", n=5)
+    assert drawn(before)[0]["~a:80"] == "~3fa9c1d2e4b5"
+    nodes, links, _ = service_map([before, now], {"shop"}, 10)
+    assert (nodes[0].label, nodes[0].calls) == ("shop", 6)
+    assert [(link.name, link.calls) for link in links] == [("shop", 5), ("", 1)]
+
+
 def test_the_least_busy_links_are_left_out() -> None:
     edges = [calls("~c", f"~{number}", n=1 + number) for number in range(LINKS_MOST + 3)]
     nodes, links, truncated = service_map(edges, set(), 10)

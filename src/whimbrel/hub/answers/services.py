@@ -128,6 +128,11 @@ def listed(names: Collection[str]) -> str:
     return ", ".join(shown + ["…"] * (len(names) > len(shown)))
 
 
+def clearest(names: set[str]) -> set[str]:
+    """A host is a token until enough calls named it: no news beside names that are known."""
+    return {name for name in names if not name.startswith("~")} or names
+
+
 def short(token: str) -> str:
     """A token of 12 digits in five characters; an address as it is."""
     return f"{token[:5]}…" if token.startswith("~") and len(token) > 6 else token
@@ -149,7 +154,8 @@ def service_map(
     nodes = _servers(edges)
     links: dict[tuple[str, str, str, str], list[EdgeRow]] = {}
     for source, edge in zip(_sources(edges, nodes), edges, strict=True):
-        links.setdefault((source, place_of(edge), edge.protocol, edge.name), []).append(edge)
+        name = edge.name if edge.name in nodes[place_of(edge)].names else ""
+        links.setdefault((source, place_of(edge), edge.protocol, name), []).append(edge)
     lines = sorted((_link(key, several, length_s) for key, several in links.items()), key=_by_weight)
     shown = lines[:LINKS_MOST]
     used = {node for one in shown for node in (one.source, one.target)}
@@ -169,6 +175,8 @@ def _servers(edges: Iterable[EdgeRow]) -> dict[str, _Node]:
         node.calls += edge.calls
         if edge.name:
             node.names.add(edge.name)
+    for node in nodes.values():
+        node.names = clearest(node.names)
     return nodes
 
 
