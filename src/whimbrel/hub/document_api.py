@@ -73,7 +73,7 @@ def operation(row: Route) -> dict[str, Any]:
 
 
 def parameter(row: Parameter) -> dict[str, Any]:
-    default = {} if row.default is None else {"default": row.default}
+    default = {} if row.default in (None, "") else {"default": row.default}
     return {
         "name": row.name,
         "in": row.place,

@@ -152,7 +152,7 @@ class Given:
         return self.values[name]
 
     def asked(self, service: Service) -> Asked:
-        """The period of PERIOD's rows; QuestionError where it is none."""
+        """The period of PERIOD's rows."""
         last, start, end = (self.values[row.name] for row in PERIOD)
         if last is not None and (start is not None or end is not None):
             raise Refusal(400, "last was given with start or end; expected one of them")

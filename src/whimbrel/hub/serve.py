@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import sys
@@ -35,6 +36,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 CONNECTIONS_MOST = 1024  # at once; the next is answered 503
 IDLE_S = 30  # a connection without a request
 HEAD_BYTES_MOST = 32 * 1024  # of a request's line and headers
+OTHERS_NOTHING = 0o077  # of the files that are made: archive, journal, backups
 FINISH_S = 5  # for what is being answered at the end
 
 
@@ -42,6 +44,7 @@ def serve(options: HubOptions) -> int:
     """The exit code."""
     for number in STOP_SIGNALS:
         signal.signal(number, lambda *_: sys.exit(0))  # until the event loop takes them
+    os.umask(OTHERS_NOTHING)
     make_directory(options.data)
     with ExitStack() as opened:
         opened.callback(ignore_signals)

@@ -70,10 +70,12 @@ class Service:
         return int(self.clock())
 
     def asked_last(self, seconds: int) -> Asked:
-        return Asked.last(seconds, self.now(), self.kept)
+        with refusals():
+            return Asked.last(seconds, self.now(), self.kept)
 
     def asked_between(self, start: int, end: int) -> Asked:
-        return Asked.between(start, end, self.now(), self.kept)
+        with refusals():
+            return Asked.between(start, end, self.now(), self.kept)
 
     async def ask(self, name: str, question: Callable[[Archive], T]) -> T:
         """The answer, or a Refusal: 400 or 404 of the question's own, 503 where the archive or time is short."""
@@ -102,14 +104,20 @@ class Service:
 
 
 def answered(archive: Archive, question: Callable[[Archive], T], patience: Patience) -> T:
+    with refusals(), patience.asked():
+        return question(archive)
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What goes wrong in a question, as what is answered."""
     try:
-        with patience.asked():
-            return question(archive)
-    except TooSlowError:
-        raise later(503, f"no answer within {QUESTION_S:g} s: ask for a shorter period", RETRY_S) from None
+        yield
     except (QuestionError, DocumentError) as error:
         raise Refusal(400, str(error)) from None
     except UnknownError as error:
         raise Refusal(404, str(error)) from None
+    except TooSlowError:
+        raise later(503, f"no answer within {QUESTION_S:g} s: ask for a shorter period", RETRY_S) from None
     except ArchiveError as error:
         raise later(503, str(error), RETRY_S) from None
