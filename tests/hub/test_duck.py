@@ -8,14 +8,14 @@ import duckdb
 import pytest
 
 from tests.hub.batches import NOON, batch, edge, endpoint, latency, row
-from whimbrel.hub import tables
+from whimbrel.hub import migrations, tables
 from whimbrel.hub.archive import ArchiveRefusedError, Loaded, Period
 from whimbrel.hub.duck import DuckArchive, Retention
 from whimbrel.hub.rows import started_of
 from whimbrel.summary import hll
 from whimbrel.summary.batch import BatchError
 
-ALL = Period(0, NOON * 2)
+ALL = Period(NOON - 40 * 86_400, NOON + 86_400)
 DAY = tables.DAY_S
 
 
@@ -28,7 +28,8 @@ def archive(tmp_path: Path):
 
 def answers(archive: DuckArchive, asked: Period = ALL) -> list[object]:
     """Everything that ageing must not change."""
-    return [archive.statuses(asked), archive.edges(asked), archive.agents(asked), archive.reuse(asked)]
+    everything = archive.hosts(asked), archive.traffic(asked, DAY, ["http"]), archive.endpoints(asked)
+    return [archive.statuses(asked), archive.edges(asked), archive.agents(asked), archive.reuse(asked), everything]
 
 
 def some_days(archive: DuckArchive, days: int = 4) -> None:
@@ -73,21 +74,43 @@ def test_ageing_changes_no_answer(archive: DuckArchive) -> None:
     some_days(archive)
     before = answers(archive)
     done = archive.fold(NOON)
-    assert done.read > done.written > 0 and done.expired == 0
+    assert done.read > 0 and done.written > 0 and done.expired > 0
     assert answers(archive) == before
+    assert archive.all("SELECT COUNT(*) FROM calls_new") == [(0,)]
     assert archive.all("SELECT COUNT(*) FROM calls_10s WHERE started < 1760004000") == [(0,)]
     assert archive.all("SELECT COUNT(DISTINCT started % 3600) FROM calls_1h") == [(1,)]
+    today = NOON // DAY * DAY
     days = archive.all("SELECT SUM(calls), COUNT(*) FROM calls_1d")
-    hours = archive.all("SELECT SUM(calls), COUNT(*) FROM calls_1h")
+    hours = archive.all(f"SELECT SUM(calls), COUNT(*) FROM calls_1h WHERE started < {today}")  # noqa: S608
     assert days[0][0] == hours[0][0] and days[0][1] < hours[0][1]
     again = archive.fold(NOON)
-    assert (again.read, again.written) == (0, 0)
+    assert (again.read, again.written, again.expired) == (0, 0, 0)
 
 
 def test_slices_are_whole_whatever_their_size(archive: DuckArchive, monkeypatch: pytest.MonkeyPatch) -> None:
-    some_days(archive)
+    some_days(archive, 2)
     before = answers(archive)
     monkeypatch.setattr("whimbrel.hub.duck.SLICE_ROWS", 2)
+    archive.fold(NOON)
+    assert answers(archive) == before
+
+
+def test_a_round_that_was_cut_off_is_done_again(archive: DuckArchive, monkeypatch: pytest.MonkeyPatch) -> None:
+    some_days(archive, 2)
+    before = answers(archive)
+    monkeypatch.setattr("whimbrel.hub.duck.SLICE_ROWS", 2)
+    fold, left = archive._fold, iter(range(1000))
+
+    def cut(table: tables.Table, level: str, into: str, where: str) -> int:
+        if into == "1d" and next(left) >= 2:
+            raise MemoryError
+        return fold(table, level, into, where)
+
+    monkeypatch.setattr(archive, "_fold", cut)
+    with pytest.raises(MemoryError):
+        archive.fold(NOON)
+    assert answers(archive) == before
+    monkeypatch.setattr(archive, "_fold", fold)
     archive.fold(NOON)
     assert answers(archive) == before
 
@@ -170,7 +193,7 @@ def test_a_backup_is_one_moment_while_loading_goes_on(archive: DuckArchive, tmp_
     loader.join()
     copy = DuckArchive(tmp_path / "b.duckdb", clock=lambda: NOON)
     ids = copy.all("SELECT COUNT(*) FROM batches")[0][0]
-    windows = copy.all("SELECT SUM(batches) FROM agents_10s")[0][0]
+    windows = copy.all("SELECT SUM(batches) FROM agents_new")[0][0]
     assert ids == windows > 0
     late = sum(edge.calls for edge in copy.edges(ALL) if edge.client == "~late")
     assert late == sum(status.calls for status in copy.statuses(ALL, [f"{7:016x}"]))
@@ -222,7 +245,7 @@ def test_an_older_version_is_migrated_once(tmp_path: Path, monkeypatch: pytest.M
     as_version(tmp_path / "a", 1)
     monkeypatch.setattr(tables, "VERSION", 3)
     steps = {1: ("ALTER TABLE auths ADD COLUMN since BIGINT",), 2: ("UPDATE meta SET amount = amount",)}
-    monkeypatch.setattr(tables, "MIGRATIONS", steps)
+    monkeypatch.setattr(migrations, "MIGRATIONS", steps)
     for _ in range(2):
         archive = DuckArchive(tmp_path / "a")
         assert archive.all("SELECT amount FROM meta WHERE name = 'version'") == [(3,)]
@@ -230,30 +253,10 @@ def test_an_older_version_is_migrated_once(tmp_path: Path, monkeypatch: pytest.M
         archive.close()
 
 
-def test_an_archive_of_version_1_goes_on(archive: DuckArchive, tmp_path: Path) -> None:
-    """As its files are: without what agents did not tell then."""
-    some_days(archive)
-    archive.fold(NOON)
-    before = answers(archive)
-    archive.close()
-    with duckdb.connect(str(archive.path)) as connection:
-        for level in tables.LEVELS:
-            for column in ("cpu_ns", "resident_bytes", "program"):
-                connection.execute(f"ALTER TABLE agents_{level} DROP COLUMN {column}")
-        connection.execute("UPDATE meta SET amount = 1 WHERE name = 'version'")
-    again = DuckArchive(archive.path, clock=lambda: NOON)
-    assert answers(again) == before
-    again.load([batch(endpoint(1), start=NOON, program="0.2.0", cpu_ns=7)])
-    again.fold(NOON + 5 * DAY)
-    one, two = again.agents(ALL)
-    assert (one.program, one.cpu_ns, two.program, two.cpu_ns) == ("0.2.0", 7, "", 0)
-    again.close()
-
-
 def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     as_version(tmp_path / "a", 1)
     monkeypatch.setattr(tables, "VERSION", 2)
-    monkeypatch.setattr(tables, "MIGRATIONS", {1: ("DROP TABLE auths", "DROP TABLE nothing")})
+    monkeypatch.setattr(migrations, "MIGRATIONS", {1: ("DROP TABLE auths", "DROP TABLE nothing")})
     with pytest.raises(ArchiveRefusedError):
         DuckArchive(tmp_path / "a")
     monkeypatch.setattr(tables, "VERSION", 1)

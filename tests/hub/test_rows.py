@@ -30,12 +30,12 @@ def test_every_table_and_column_is_one_of_the_archive() -> None:
     for name, some in found.items():
         assert some, name
         assert set(some[0]) <= set(tables.ALL_COLUMNS[name]), name
-    assert set(found["calls_10s"][0]) == set(tables.CALLS.columns())
+    assert set(found["calls_new"][0]) == set(tables.CALLS.columns())
 
 
 def test_counts_are_scaled_by_the_sampling_rate() -> None:
     [call] = made(endpoint(1, row(3, last=latency(7, 2, 9, 1), flags={"unpaired": 1, "none": 0})), sample=4)[
-        "calls_10s"
+        "calls_new"
     ]
     assert (call["calls"], call["seen"], call["sample"]) == (12, 3, 4)
     assert (call["last_places"], call["last_counts"], call["last_count"], call["last_sum"]) == (
@@ -47,13 +47,13 @@ def test_counts_are_scaled_by_the_sampling_rate() -> None:
     assert (call["last_min"], call["last_max"]) == (10, 9 * NS)
     marks = dict(zip(call["marks_places"], call["marks_counts"], strict=True))
     assert marks == {"flag:unpaired": 4, "request_step:0": 4, "response_step:0": 4}
-    [told] = made(edges=[edge(calls=3, request_bytes=10)], sample=4)["edges_10s"]
+    [told] = made(edges=[edge(calls=3, request_bytes=10)], sample=4)["edges_new"]
     assert (told["calls"], told["request_bytes"]) == (12, 40)
 
 
 def test_callers_are_marks() -> None:
     few, many = row(3, callers=[("~a", "private", 2), ("10.0.0.1", "public", 1)]), row(4, 404, more_callers=True)
-    found = made(endpoint(1, few, many), sample=2)["calls_10s"]
+    found = made(endpoint(1, few, many), sample=2)["calls_new"]
     marks = [dict(zip(one["marks_places"], one["marks_counts"], strict=True)) for one in found]
     assert {name: n for name, n in marks[0].items() if "caller" in name} == {
         "caller:~a/private": 4, "caller:10.0.0.1/public": 2,
@@ -62,7 +62,7 @@ def test_callers_are_marks() -> None:
 
 
 def test_what_was_not_measured_has_no_minimum() -> None:
-    [call] = made(endpoint(1, row(1)))["calls_10s"]
+    [call] = made(endpoint(1, row(1)))["calls_new"]
     assert call["first_min"] is None and call["first_max"] is None and call["first_count"] == 0
 
 
@@ -110,5 +110,5 @@ def test_what_cannot_be_is_refused(document: dict[str, Any]) -> None:
 
 
 def test_sizes_may_be_larger_than_any_column_of_integers() -> None:
-    [call] = made(endpoint(1, row(1, response=sizes((1 << 63) - 1))), sample=1000)["calls_10s"]
+    [call] = made(endpoint(1, row(1, response=sizes((1 << 63) - 1))), sample=1000)["calls_new"]
     assert call["response_sum"] == pytest.approx(1000 * 2.0**63)

@@ -243,6 +243,19 @@ class Archive(Protocol):
         """The same with all of these endpoints as one (`endpoint` is ""): what one chart of several is made of."""
         ...
 
+    def traffic(
+        self, period: Period, step: int, protocols: Collection[str], parts: Collection[str] = ("last", "marks")
+    ) -> list[StatusRow]:
+        """The same of all endpoints of these protocols, from sums that are kept of them: without first bytes and
+        clients, and of the marks with outcomes only."""
+        ...
+
+    def hosts(
+        self, period: Period, parts: Collection[str] = ("last", "marks")
+    ) -> dict[tuple[str, str], list[StatusRow]]:
+        """Such sums of the whole period by (protocol, host)."""
+        ...
+
     def heat(self, period: Period, step: int, endpoints: Collection[str] | None = None) -> list[HeatCell]: ...
 
     def edges(self, period: Period) -> list[EdgeRow]: ...

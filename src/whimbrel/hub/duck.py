@@ -5,7 +5,7 @@ and threads are bounded; what does not fit spills into a directory beside the fi
 
 Loading puts a group of batches and their ids into one transaction, which DuckDB syncs to its log before it says so:
 however often a batch is loaded, its rows are there once.  Roll-up moves rows from level to level in slices, each one
-transaction that writes the merged rows and deletes what they were made of.
+transaction.  See hub.tables for which levels there are.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 import duckdb
 import msgspec
 
-from whimbrel.hub import tables
+from whimbrel.hub import migrations, tables
 from whimbrel.hub.archive import ArchiveError, ArchiveRefusedError, Document, Folded, Loaded
 from whimbrel.hub.questions import Questions, first_line
 from whimbrel.hub.rows import Rows, number_of, rows_of, started_of
@@ -29,6 +29,8 @@ from whimbrel.hub.rows import Rows, number_of, rows_of, started_of
 MEMORY_MIB = 512
 THREADS = 2
 CHUNK_BYTES = 4 << 20  # of JSON in one statement: DuckDB holds it several times over while it reads it
+SETTLED_S = 120  # after which a window is taken for complete; what comes later is added to the grids
+GRID_S = 600  # in pieces of this length it gets there
 SLICE_ROWS = 20_000  # rolled up in one transaction: some 30 buckets each in three arrays, 2 million values
 NEVER = (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError)  # the rows' fault, not the moment's
 COPY = "whimbrel_backup"  # what a backup is called while it is attached
@@ -102,8 +104,9 @@ class DuckArchive(Questions):
         made = {(batch["id"], started_of(batch, now)): rows_of(batch, now) for batch in batches}
         with self.transaction():
             fresh = [rows for batch, rows in made.items() if not known(self.connection, *batch)]
-            for name, rows in together(fresh).items():
-                insert(self.connection, name, rows)
+            written = {name: insert(self.connection, name, rows) for name, rows in together(fresh).items()}
+        if written.get("endpoints") or written.get("auths"):
+            self.told += 1
         return Loaded(len(fresh), len(batches) - len(fresh))
 
     def set_roots(self, roots: Mapping[str, str]) -> None:
@@ -112,32 +115,82 @@ class DuckArchive(Questions):
         with self.transaction():
             self.connection.execute("DELETE FROM roots")
             insert(self.connection, "roots", rows)
+        self.told += 1
 
     def has(self, batch_id: str, started: int) -> bool:
-        with self.asking() as cursor, told():
-            return known(cursor, batch_id, started)
+        with self.asking() as moment, told():
+            return known(moment.cursor, batch_id, started)
 
     # ---- ageing
 
     def fold(self, now: int) -> Folded:
-        """Hours and days as a whole, so that a late batch finds its own again by being merged with them."""
-        keep, done = self.retention, Folded()
+        """What has settled into the grids, whole hours and days into the coarser ones, what is too old away."""
+        settled = (now - SETTLED_S) // GRID_S * GRID_S
+        done = Folded()
         for table in tables.TABLES:
-            done = added(done, self._move(table, "10s", "1m", 3600, (now - keep.ten_s) // 3600 * 3600))
-            limit = (now - keep.minute) // tables.DAY_S * tables.DAY_S
-            done = added(done, self._move(table, "1m", "1h", tables.DAY_S, limit))
+            done = added(done, self._settle(table, settled))
+            for level, into in tables.CLIMBED:
+                done = added(done, self._climb(table, level, into, settled))
+            for level, span in tables.GATHERED_S:
+                self._gather(table, level, span)
+            done = added(done, self._forget(table, now))
         return added(done, self._expire(now))
 
-    def _move(self, table: tables.Table, level: str, into: str, unit: int, before: int) -> Folded:
-        """Everything older than `before`, unit by unit."""
-        done = Folded()
-        name = f"{table.name}_{level}"
-        units = self.all(f"SELECT DISTINCT started // {unit} FROM {name} WHERE started < {before} ORDER BY 1")  # noqa: S608
-        for (place,) in units:
-            within = f"started >= {place * unit} AND started < {(place + 1) * unit}"
+    def _settle(self, table: tables.Table, before: int) -> Folded:
+        """Out of what came, into every grid that reaches there."""
+        done, name = Folded(), f"{table.name}_{tables.NEW}"
+        reaches = self.reaches(table)
+        for day, within in self._blocks(name, f"started < {before}"):
+            into = [level for level in tables.LEVELS if reaches[level].meets(day, day + tables.DAY_S)]
             for part in self._slices(table, name, within):
-                done = added(done, self._move_slice(table, level, into, f"{within} AND {part}"))
+                where = f"{within} AND {part}"
+                with self.transaction():
+                    for level in into:
+                        there = f"{where} AND {reaches[level].holds()}"
+                        done = added(done, Folded(0, self._fold(table, tables.NEW, level, there)))
+                    read = counted(self.connection, f"DELETE FROM {name} WHERE {where}")  # noqa: S608
+                done = added(done, Folded(read))
         return done
+
+    def _climb(self, table: tables.Table, level: str, into: str, before: int) -> Folded:
+        """What is over of a coarser grid's spans, from the finer one.  It is not read before `until` says so."""
+        done, span = Folded(), tables.SPANS_S[into]
+        until, limit = self.reaches(table)[into].until, before // span * span
+        if until >= limit:
+            return done
+        with self.transaction():  # of a round that was cut off
+            self.connection.execute(f"DELETE FROM {table.name}_{into} WHERE started >= {until}")  # noqa: S608
+        for _, within in self._blocks(f"{table.name}_{level}", f"started >= {until} AND started < {limit}"):
+            for part in self._slices(table, f"{table.name}_{level}", within):
+                with self.transaction():
+                    done = added(done, Folded(0, self._fold(table, level, into, f"{within} AND {part}")))
+        with self.transaction():
+            self._reach(table, into, "until", limit)
+        return done
+
+    def _fold(self, table: tables.Table, level: str, into: str, where: str) -> int:
+        return counted(self.connection, tables.folded(table, level, into, where))
+
+    def _gather(self, table: tables.Table, level: str, span: int) -> None:
+        """Blocks of a grid that are over into the order of their keys, each once."""
+        limit = self.reaches(table)[level].until // span * span
+        which = f"name = '{table.name}' AND level = '{level}' AND span = {span}"
+        [(until,)] = self.all(f"SELECT until FROM gathered WHERE {which}")  # noqa: S608
+        if until >= limit:
+            return
+        within = f"started >= {until} AND started < {limit}"
+        for _, block in self._blocks(f"{table.name}_{level}", within, span):
+            for part in self._slices(table, f"{table.name}_{level}", block):
+                with self.transaction():
+                    for statement in tables.gathered(table, level, f"{block} AND {part}"):
+                        self.connection.execute(statement)
+        with self.transaction():
+            self.connection.execute(f"UPDATE gathered SET until = {limit} WHERE {which}")  # noqa: S608
+
+    def _blocks(self, name: str, where: str, unit: int = tables.DAY_S) -> list[tuple[int, str]]:
+        """When there are such rows of a level, in days or what else, and the conditions for them."""
+        found = self.all(f"SELECT DISTINCT started // {unit} * {unit} FROM {name} WHERE {where} ORDER BY 1")  # noqa: S608
+        return [(at, f"{where} AND started >= {at} AND started < {at + unit}") for (at,) in found]
 
     def _slices(self, table: tables.Table, name: str, within: str) -> list[str]:
         """Conditions that part rows by their first key, in its order, into about SLICE_ROWS each."""
@@ -154,25 +207,30 @@ class DuckArchive(Questions):
         highs = [*(f"{key} < {bound}" for bound in literals), "TRUE"]
         return [f"{low} AND {high}" for low, high in zip(lows, highs, strict=True)]
 
-    def _move_slice(self, table: tables.Table, level: str, into: str, where: str) -> Folded:
-        order = [*table.keys, "started"]
-        with self.transaction():
-            if into == "1h":
-                self.connection.execute(tables.folded(table, level, "1d", where, order))
-            written = counted(self.connection, tables.folded(table, level, into, where, order))
-            read = counted(self.connection, f"DELETE FROM {table.name}_{level} WHERE {where}")  # noqa: S608
-        return Folded(read, written)
-
-    def _expire(self, now: int) -> Folded:
-        """What is older than the longest level keeps; days are the unit, so that hours and days still agree."""
-        limit = (now - self.retention.hour) // tables.DAY_S * tables.DAY_S
+    def _forget(self, table: tables.Table, now: int) -> Folded:
+        """What a coarser grid has of it by now; days are the unit of the coarse ones, so that all of them agree."""
+        keep, day = self.retention, tables.DAY_S
+        hours = self.reaches(table)["1h"].until
+        limits = {"10s": (now - keep.ten_s) // 3600 * 3600, "1m": min((now - keep.minute) // day * day, hours)}
+        limits |= dict.fromkeys((tables.NEW, "1h", "1d"), (now - keep.hour) // day * day)
         gone = 0
         with self.transaction():
-            for table in tables.TABLES:
-                for level in tables.LEVELS:
-                    gone += counted(self.connection, f"DELETE FROM {table.name}_{level} WHERE started < {limit}")  # noqa: S608
+            for level, limit in limits.items():
+                gone += counted(self.connection, f"DELETE FROM {table.name}_{level} WHERE started < {limit}")  # noqa: S608
+                self._reach(table, level, "since", limit)
+        return Folded(expired=gone)
+
+    def _reach(self, table: tables.Table, level: str, end: str, at: int) -> None:
+        self.connection.execute(
+            f"UPDATE reach SET {end} = {at} WHERE name = '{table.name}' AND level = '{level}' AND {end} < {at}"  # noqa: S608
+        )
+
+    def _expire(self, now: int) -> Folded:
+        """Of what has no grid: ids that nobody sends any more, schemas that were replaced."""
+        limit = (now - self.retention.hour) // tables.DAY_S * tables.DAY_S
+        with self.transaction():
             ids = now - self.retention.ids
-            gone += counted(self.connection, f"DELETE FROM batches WHERE received < {ids}")  # noqa: S608
+            gone = counted(self.connection, f"DELETE FROM batches WHERE received < {ids}")  # noqa: S608
             gone += counted(self.connection, schemas_replaced(limit, now - tables.DAY_S, now - self.retention.ten_s))
         return Folded(expired=gone)
 
@@ -183,7 +241,7 @@ class DuckArchive(Questions):
         aside = target.with_name(target.name + ".new")
         for left in (aside, aside.with_name(aside.name + ".wal")):
             left.unlink(missing_ok=True)
-        with self.backing, self.asking() as cursor, told():
+        with self.backing, closing(self.connection.cursor()) as cursor, told():
             cursor.execute(f"ATTACH {quoted(str(aside))} AS {COPY}")
             try:
                 cursor.execute(f"COPY FROM DATABASE {identifier(self.name)} TO {COPY}")
@@ -193,7 +251,7 @@ class DuckArchive(Questions):
 
 
 def schemas_replaced(limit: int, day: int, hour: int) -> str:
-    """The newest schema stays, for it is in force; of a day that is over one stays, and of earlier hours of this one."""
+    """The newest schema stays, for it is in force; of a day that is over one, and one of each earlier hour of this."""
     unit = f"CASE WHEN started < {limit} THEN -1 WHEN started < {day} THEN started // 86400 ELSE -started // 3600 END"
     return f"""
         DELETE FROM schemas WHERE rowid IN (
@@ -233,10 +291,10 @@ def prepare(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
             f"{str(path)!r} is an archive of version {version}, this Whimbrel knows {tables.VERSION}: use a newer one"
         )
     while version < tables.VERSION:
-        if version not in tables.MIGRATIONS:
+        if version not in migrations.MIGRATIONS:
             raise ArchiveRefusedError(f"{str(path)!r} is an archive of version {version}, which is no longer migrated")
         later = f"UPDATE meta SET amount = {version + 1} WHERE name = 'version'"  # noqa: S608
-        run(connection, [*tables.MIGRATIONS[version], later])
+        run(connection, [*migrations.MIGRATIONS[version], later])
         version += 1
 
 
@@ -258,8 +316,8 @@ def known(cursor: duckdb.DuckDBPyConnection, batch_id: str, started: int) -> boo
     return found.fetchone() is not None
 
 
-def counted(connection: duckdb.DuckDBPyConnection, statement: str) -> int:
-    row = connection.execute(statement).fetchone()
+def counted(connection: duckdb.DuckDBPyConnection, statement: str, values: Sequence[object] = ()) -> int:
+    row = connection.execute(statement, values).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -289,16 +347,19 @@ def together(parts: Sequence[Rows]) -> Rows:
     return made
 
 
-def insert(connection: duckdb.DuckDBPyConnection, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """In chunks of CHUNK_BYTES, and at least a row."""
+def insert(connection: duckdb.DuckDBPyConnection, name: str, rows: Sequence[Mapping[str, Any]]) -> int:
+    """How many, for some may be there; in chunks of CHUNK_BYTES, and at least a row."""
     chunk: list[bytes] = []
-    statement, size = tables.insert(name), 0
+    size, written = 0, 0
     for row in rows:
         line = msgspec.json.encode(row)
         if chunk and size + len(line) > CHUNK_BYTES:
-            connection.execute(statement, [(b"[%b]" % b",".join(chunk)).decode()])
+            written += insert_chunk(connection, name, chunk)
             chunk, size = [], 0
         chunk.append(line)
         size += len(line)
-    if chunk:
-        connection.execute(statement, [(b"[%b]" % b",".join(chunk)).decode()])
+    return written + (insert_chunk(connection, name, chunk) if chunk else 0)
+
+
+def insert_chunk(connection: duckdb.DuckDBPyConnection, name: str, chunk: Sequence[bytes]) -> int:
+    return counted(connection, tables.insert(name), [(b"[%b]" % b",".join(chunk)).decode()])

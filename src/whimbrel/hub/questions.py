@@ -1,7 +1,8 @@
 """What is asked of the DuckDB archive: SQL made by hub.tables, answers as rows of hub.archive.
 
-Each question has a cursor of its own, so that they run side by side, beside loading and roll-up, and see one moment.
-Ids that became others are answered under their root: the table `roots` says which those are.
+Each question has a cursor and a transaction of its own, so that they run side by side, beside loading and roll-up, and
+see one moment.  Ids that became others are answered under their root.  Which those are, and the words of endpoints, are
+kept in memory: they change seldom, and every question needs them.
 """
 
 from __future__ import annotations
@@ -29,14 +30,27 @@ from whimbrel.hub.archive import (
     StatusRow,
     distinct,
 )
+from whimbrel.hub.known import Known, known
 from whimbrel.hub.model import Latencies, bucket_bounds_ns
 from whimbrel.hub.patience import TooSlowError, interruptible
 from whimbrel.hub.rows import id_of, number_of
-from whimbrel.hub.tables import AGENTS, CALLS, DAY_S, EDGE_KEYS, EDGES, REUSE, SPANS_S, merged, period
+from whimbrel.hub.tables import (
+    AGENTS,
+    ALL_HOSTS,
+    CALLS,
+    DAY_S,
+    EDGES,
+    REUSE,
+    SPANS_S,
+    TOTALS,
+    Reach,
+    Reaches,
+    Table,
+    merged,
+    period,
+)
 
 POINTS_MOST = 10_000  # steps of one chart: more than a screen has columns
-
-IDENTITY = ("protocol", "method", "host", "template", "agent")
 
 Row = Mapping[str, Any]
 
@@ -56,63 +70,85 @@ def first_line(error: BaseException) -> str:
     return str(error).partition("\n")[0]
 
 
+class Moment:
+    """What one question sees."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        self.cursor = cursor
+
+    def all(self, statement: str) -> list[tuple[Any, ...]]:
+        return self.cursor.execute(statement).fetchall()
+
+    def each(self, statement: str) -> Iterator[Row]:
+        found = self.cursor.execute(statement)
+        names = [column[0] for column in found.description or ()]
+        while some := found.fetchmany(1024):
+            yield from (dict(zip(names, row, strict=True)) for row in some)
+
+    def reaches(self, table: Table) -> Reaches:
+        rows = self.all(f"SELECT level, since, until FROM reach WHERE name = '{table.name}'")  # noqa: S608 - our word
+        return {level: Reach(since, until) for level, since, until in rows}
+
+    def period(self, table: Table, asked: Period, step: int = DAY_S, columns: Sequence[str] = ()) -> str:
+        return period(table, asked.start, asked.end, step, self.reaches(table), columns)
+
+
 class Questions:
     """Reading; hub.duck adds writing."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        self.told = 0  # how often what is Known has changed
+        self.known: tuple[int, Known] | None = None  # as it was at a count of `told`
         [(self.name,)] = connection.execute("SELECT current_database()").fetchall()
 
     @contextmanager
-    def asking(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def asking(self) -> Iterator[Moment]:
         with momentary(), closing(self.connection.cursor()) as cursor, interruptible(cursor.interrupt):
-            yield cursor
+            cursor.begin()
+            yield Moment(cursor)
 
     def all(self, statement: str) -> list[tuple[Any, ...]]:
-        with self.asking() as cursor:
-            return cursor.execute(statement).fetchall()
+        with self.asking() as moment:
+            return moment.all(statement)
 
     def each(self, statement: str) -> Iterator[Row]:
-        with self.asking() as cursor:
-            found = cursor.execute(statement)
-            names = [column[0] for column in found.description or ()]
-            while some := found.fetchmany(1024):
-                yield from (dict(zip(names, row, strict=True)) for row in some)
+        with self.asking() as moment:
+            yield from moment.each(statement)
+
+    def reaches(self, table: Table) -> Reaches:
+        with self.asking() as moment:
+            return moment.reaches(table)
 
     # ---- endpoints
 
     def endpoints(self, asked: Period) -> list[EndpointRow]:
         """Those that were called in the period; their first and last windows there."""
-        source = self._calls(asked, None, ("endpoint", "started"))
-        called = f"SELECT endpoint, MIN(started), MAX(started) FROM ({source}) AS s GROUP BY endpoint ORDER BY endpoint"  # noqa: S608
-        identities, kinds = self._identities(), self._kinds()
+        with self.asking() as moment:
+            source = self._calls(moment, asked, None, ("endpoint", "opened", "closed"))
+            called = moment.all(
+                f"SELECT endpoint, MIN(opened), MAX(closed) FROM ({source}) AS s GROUP BY endpoint ORDER BY endpoint"  # noqa: S608
+            )
+        known = self._known()
         return [
             EndpointRow(
                 id=id_of(endpoint),
-                auth=tuple(sorted(kinds.get(endpoint, ()))),
-                first=first,
-                last=last,
-                **identities[endpoint],
+                auth=tuple(sorted(known.kinds.get(endpoint, ()))),
+                first=int(first),
+                last=int(last),
+                **known.identities[endpoint],
             )
-            for endpoint, first, last in self.all(called)
-            if endpoint in identities  # loaded since
+            for endpoint, first, last in called
+            if endpoint in known.identities  # loaded since
         ]
 
-    def _identities(self) -> dict[int, dict[str, str]]:
-        """The words of each root; of one that was not told yet, those of what becomes it."""
-        rows = self.each("""
-            SELECT e.endpoint, COALESCE(r.root, e.endpoint) AS root, e.protocol, e.method, e.host, e.template, e.agent
-            FROM endpoints AS e LEFT JOIN roots AS r ON r.endpoint = e.endpoint ORDER BY e.endpoint, e.started
-        """)
-        return {row["root"]: {name: row[name] for name in IDENTITY} for row in sorted(rows, key=_clear)}
-
-    def _kinds(self) -> dict[int, set[str]]:
-        found: dict[int, set[str]] = {}
-        for root, kind in self.all("""
-            SELECT COALESCE(r.root, k.endpoint), k.kind
-            FROM auths AS k LEFT JOIN roots AS r ON r.endpoint = k.endpoint
-        """):
-            found.setdefault(root, set()).add(kind)
+    def _known(self) -> Known:
+        told, kept = self.told, self.known
+        if kept is not None and kept[0] == told:
+            return kept[1]
+        with self.asking() as moment:
+            found = known(moment.all)
+        self.known = told, found
         return found
 
     def statuses(
@@ -120,16 +156,18 @@ class Questions:
     ) -> list[StatusRow]:
         """Endpoint by status, the whole period as one; `endpoints` are ids, all where it is None."""
         keys = {"endpoint": "endpoint", "status": "status"}
-        statement = merged(CALLS, self._calls(asked, endpoints), keys, parts) + " ORDER BY endpoint, status"
-        return [status_row(row, asked.start) for row in self.each(statement)]
+        with self.asking() as moment:
+            statement = merged(CALLS, self._calls(moment, asked, endpoints), keys, parts)
+            return [status_row(row, asked.start) for row in moment.each(statement + " ORDER BY endpoint, status")]
 
     def points(self, asked: Period, step: int, endpoints: Collection[str] | None = None) -> list[StatusRow]:
         """The same by steps of `step` seconds, for a chart; what is kept by the hour is at its beginning."""
         check_step(asked, step)
         keys = {"started": f"started // {step} * {step}", "endpoint": "endpoint", "status": "status"}
-        statement = merged(CALLS, self._calls(asked, endpoints, step=step), keys, ("last", "clients"))
-        found = self.each(statement + " ORDER BY started, endpoint, status")
-        return [status_row(row, row["started"]) for row in found]
+        with self.asking() as moment:
+            statement = merged(CALLS, self._calls(moment, asked, endpoints, step=step), keys, ("last", "clients"))
+            found = moment.each(statement + " ORDER BY started, endpoint, status")
+            return [status_row(row, row["started"]) for row in found]
 
     def timeline(
         self,
@@ -140,28 +178,53 @@ class Questions:
     ) -> list[StatusRow]:
         """The same, all of these endpoints as one."""
         check_step(asked, step)
-        keys = {"started": f"started // {step} * {step}", "status": "status"}
-        columns = [column for column in CALLS.columns() if column != "endpoint"]
-        source = self._calls(asked, endpoints, ["endpoint", *columns], step)
-        statement = merged(CALLS, source, keys | {"endpoint": "CAST(0 AS UBIGINT)"}, parts)
-        return [
-            replace(status_row(row, row["started"]), endpoint="")
-            for row in self.each(statement + " ORDER BY started, status")
-        ]
+        keys = {"started": f"started // {step} * {step}", "status": "status", "endpoint": "CAST(0 AS UBIGINT)"}
+        with self.asking() as moment:
+            statement = merged(CALLS, self._calls(moment, asked, endpoints, step=step), keys, parts)
+            found = moment.each(statement + " ORDER BY started, status")
+            return [replace(status_row(row, row["started"]), endpoint="") for row in found]
+
+    def traffic(
+        self, asked: Period, step: int, protocols: Collection[str], parts: Collection[str] = ("last", "marks")
+    ) -> list[StatusRow]:
+        """Everything of these protocols by steps."""
+        check_step(asked, step)
+        among = ", ".join(literal(protocol) for protocol in protocols)
+        with self.asking() as moment:
+            source = moment.period(TOTALS, asked, step)
+            source = f"SELECT * FROM ({source}) AS p WHERE host = '{ALL_HOSTS}' AND protocol IN ({among})"  # noqa: S608
+            keys = {"started": f"started // {step} * {step}", "status": "status"}
+            found = moment.each(merged(TOTALS, source, keys, parts) + " ORDER BY started, status")
+            return [status_row(row, row["started"]) for row in found]
+
+    def hosts(
+        self, asked: Period, parts: Collection[str] = ("last", "marks")
+    ) -> dict[tuple[str, str], list[StatusRow]]:
+        """The whole period by protocol and host."""
+        keys = {key: key for key in TOTALS.keys}
+        hosts = self._known().hosts
+        made: dict[tuple[str, str], list[StatusRow]] = {}
+        with self.asking() as moment:
+            source = f"SELECT * FROM ({moment.period(TOTALS, asked)}) AS p WHERE host <> '{ALL_HOSTS}'"  # noqa: S608
+            for row in moment.each(merged(TOTALS, source, keys, parts) + f" ORDER BY {', '.join(keys)}"):
+                place = row["protocol"], row["host"]
+                made.setdefault(hosts.get(place, place), []).append(status_row(row, asked.start))
+        return made
 
     def heat(self, asked: Period, step: int, endpoints: Collection[str] | None = None) -> list[HeatCell]:
         """Calls by time and latency (to the response's last byte)."""
         check_step(asked, step)
         columns = ("started", "last_places", "last_counts", "endpoint")
-        statement = f"""
-            SELECT started // {step} * {step} AS step, place // {HEAT_STEPS} AS cell, CAST(SUM(n) AS BIGINT) AS calls
-            FROM (SELECT started, unnest(last_places) AS place, unnest(last_counts) AS n
-                FROM ({self._calls(asked, endpoints, columns, step)}) AS s) AS e
-            GROUP BY step, cell ORDER BY step, cell
-        """  # noqa: S608 - integers and words of the house
+        with self.asking() as moment:
+            found = moment.all(f"""
+                SELECT started // {step} * {step} AS step, place // {HEAT_STEPS} AS cell, CAST(SUM(n) AS BIGINT) AS n
+                FROM (SELECT started, unnest(last_places) AS place, unnest(last_counts) AS n
+                    FROM ({self._calls(moment, asked, endpoints, columns, step)}) AS s) AS e
+                GROUP BY step, cell ORDER BY step, cell
+            """)  # noqa: S608 - integers and words of the house
         return [
             HeatCell(start, bucket_bounds_ns(cell * HEAT_STEPS)[0], bucket_bounds_ns((cell + 1) * HEAT_STEPS)[0], calls)
-            for start, cell, calls in self.all(statement)
+            for start, cell, calls in found
         ]
 
     def schemas(self, asked: Period, endpoints: Collection[str] | None = None) -> list[SchemaRow]:
@@ -193,12 +256,9 @@ class Questions:
     # ---- who, and how it went
 
     def edges(self, asked: Period) -> list[EdgeRow]:
-        keys = {key: key for key in EDGE_KEYS}
-        statement = merged(EDGES, period(EDGES, asked.start, asked.end), keys)
-        return [EdgeRow(**row) for row in self.each(f"{statement} ORDER BY {', '.join(EDGE_KEYS)}")]
+        return [EdgeRow(**{name: row[name] for name in row}) for row in self._merged(EDGES, asked)]
 
     def agents(self, asked: Period) -> list[AgentRow]:
-        statement = merged(AGENTS, period(AGENTS, asked.start, asked.end), {"agent": "agent"}) + " ORDER BY agent"
         return [
             AgentRow(
                 agent=row["agent"],
@@ -214,19 +274,23 @@ class Questions:
                 cpu_ns=row["cpu_ns"],
                 resident_bytes=int(row["resident_bytes"]),
             )
-            for row in self.each(statement)
+            for row in self._merged(AGENTS, asked)
         ]
 
     def reuse(self, asked: Period) -> list[ReuseRow]:
-        keys = {key: key for key in REUSE.keys}
-        statement = merged(REUSE, period(REUSE, asked.start, asked.end), keys)
         return [
             ReuseRow(
-                **{name: row[name] for name in (*keys, "reads", "cold", "share")},
+                **{name: row[name] for name in (*REUSE.keys, "reads", "cold", "share")},
                 distances=tuple(float(value) for pair in sorted(counts_of(row, "distances").items()) for value in pair),
             )
-            for row in self.each(f"{statement} ORDER BY {', '.join(keys)}")
+            for row in self._merged(REUSE, asked)
         ]
+
+    def _merged(self, table: Table, asked: Period) -> list[Row]:
+        keys = {key: key for key in table.keys}
+        with self.asking() as moment:
+            statement = merged(table, moment.period(table, asked), keys)
+            return list(moment.each(f"{statement} ORDER BY {', '.join(keys)}"))
 
     def aliases(self) -> list[tuple[str, str]]:
         """[id it had, id it has], as agents told them."""
@@ -235,35 +299,35 @@ class Questions:
     # ---- parts of statements
 
     def _calls(
-        self, asked: Period, endpoints: Collection[str] | None, columns: Sequence[str] = (), step: int = DAY_S
+        self,
+        moment: Moment,
+        asked: Period,
+        endpoints: Collection[str] | None,
+        columns: Sequence[str] = (),
+        step: int = DAY_S,
     ) -> str:
         """Rows of `calls` under their roots."""
         wanted = columns or tuple(CALLS.columns())
+        rows, among = moment.period(CALLS, asked, step, wanted), self._among("endpoint", endpoints)
+        if not self._known().roots:
+            return f"SELECT * FROM ({rows}) AS c WHERE {among}"  # noqa: S608
         chosen = ", ".join("COALESCE(r.root, c.endpoint) AS endpoint" if c == "endpoint" else f"c.{c}" for c in wanted)
-        among = self._among("c.endpoint", endpoints)
-        rows = period(CALLS, asked.start, asked.end, step)
-        return f"SELECT {chosen} FROM ({rows}) AS c LEFT JOIN roots AS r ON r.endpoint = c.endpoint WHERE {among}"  # noqa: S608
+        joined = f"SELECT {chosen} FROM (SELECT * FROM ({rows}) AS p WHERE {among}) AS c"  # noqa: S608
+        return f"{joined} LEFT JOIN roots AS r ON r.endpoint = c.endpoint"
 
     def _among(self, column: str, endpoints: Collection[str] | None) -> str:
         """As literals, and not as a join: the database skips blocks by them."""
         if endpoints is None:
             return "TRUE"
         numbers = {number_of(endpoint) for endpoint in endpoints}
-        if not numbers:
-            return "FALSE"
-        listed = ", ".join(map(str, sorted(numbers)))
-        roots = self.all(f"SELECT root, endpoint FROM roots WHERE root IN ({listed}) OR endpoint IN ({listed})")  # noqa: S608
-        numbers |= {endpoint for root, endpoint in roots if root in numbers}
-        numbers -= {endpoint for root, endpoint in roots if root not in numbers}  # answered under another name
+        roots = self._known().roots
+        numbers = {number for number in numbers if roots.get(number, number) in numbers}  # others: under another name
+        numbers |= {endpoint for endpoint, root in roots.items() if root in numbers}
         return f"{column} IN ({', '.join(map(str, sorted(numbers)))})" if numbers else "FALSE"
 
 
-def _clear(row: Row) -> tuple[bool, int]:
-    """How well words say what they are of: the root's own, then those with fewer names still hidden (`~3fa9c1d2e4b5`).
-
-    Names become known, and are hidden again for a while by an agent that was started anew.
-    """
-    return row["endpoint"] == row["root"], -sum(row[name].count("~") for name in ("method", "host", "template"))
+def literal(word: str) -> str:
+    return "'" + word.replace("'", "''") + "'"
 
 
 def check_step(asked: Period, step: int) -> None:
@@ -275,7 +339,7 @@ def check_step(asked: Period, step: int) -> None:
 
 def status_row(row: Row, start: int) -> StatusRow:
     return StatusRow(
-        endpoint=id_of(row["endpoint"]),
+        endpoint=id_of(row["endpoint"]) if "endpoint" in row else "",
         status=row["status"],
         calls=row["calls"],
         seen=row["seen"],
@@ -291,9 +355,9 @@ def status_row(row: Row, start: int) -> StatusRow:
 
 
 def latencies(row: Row, which: str) -> Latencies:
-    count = row[f"{which}_count"]
-    if not count or f"{which}_places" not in row:  # not asked for
+    if f"{which}_places" not in row or not row[f"{which}_count"]:  # not asked for, or none
         return Latencies()
+    count = row[f"{which}_count"]
     low, high, total = (int(row[f"{which}_{what}"]) for what in ("min", "max", "sum"))
     return Latencies(count, total, low, high, counts_of(row, which), row[f"{which}_overflow"])
 

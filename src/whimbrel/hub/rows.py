@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from whimbrel.hub.totals import totals_of
 from whimbrel.summary.batch import BatchError
 
 Rows = dict[str, list[dict[str, Any]]]  # by table of hub.tables.ALL_COLUMNS
@@ -42,17 +43,19 @@ def rows_of(document: Mapping[str, Any], now_s: int) -> Rows:
     agent = text(document["agent"])
     made: Rows = {
         "batches": [{"id": document["id"], "agent": agent, "started": started, "received": now_s}],
-        "agents_10s": [agent_row(document, started, sample)],
-        "edges_10s": [edge_row(edge, started, sample) for edge in document["edges"]],
-        "reuse_10s": [reuse_row(found, agent, started) for found in document["reuse"]],
+        "agents_new": [agent_row(document, started, sample)],
+        "edges_new": [edge_row(edge, started, sample) for edge in document["edges"]],
+        "reuse_new": [reuse_row(found, agent, started) for found in document["reuse"]],
         "aliases": [{"endpoint": number_of(old), "became": number_of(new)} for old, new in document["aliases"]],
-        "calls_10s": [],
+        "calls_new": [],
         "endpoints": [],
         "auths": [],
         "schemas": [],
     }
     for endpoint in document["endpoints"]:
         add_endpoint(made, endpoint, agent, started, sample)
+    hosts = {row["endpoint"]: (row["protocol"], row["host"]) for row in made["endpoints"]}
+    made["totals_new"] = totals_of((*hosts[row["endpoint"]], row) for row in made["calls_new"])
     return made
 
 
@@ -138,15 +141,16 @@ def add_endpoint(made: Rows, endpoint: Mapping[str, Any], agent: str, started: i
     identity = {name: text(endpoint.get(name, "")) for name in ("protocol", "method", "host", "template")}
     made["endpoints"].append({"endpoint": number, "agent": agent, "started": started} | identity)
     made["auths"] += [{"endpoint": number, "kind": text(kind)} for kind in endpoint.get("auth", ())]
-    at = {"endpoint": number, "started": started}
+    of = {"endpoint": number, "started": started}
+    at = of | {"opened": started, "closed": started}
     for part in ("body", "query", "headers"):
         if part in endpoint:
-            made["schemas"].append(at | {"part": part, "status": 0, "document": encoded(endpoint[part])})
+            made["schemas"].append(of | {"part": part, "status": 0, "document": encoded(endpoint[part])})
     for row in endpoint["rows"]:
-        made["calls_10s"].append(at | call_row(row, sample))
+        made["calls_new"].append(at | call_row(row, sample))
         if "body" in row:
             status = row.get("status", 0)
-            made["schemas"].append(at | {"part": "response", "status": status, "document": encoded(row["body"])})
+            made["schemas"].append(of | {"part": "response", "status": status, "document": encoded(row["body"])})
 
 
 def call_row(row: Mapping[str, Any], sample: int) -> dict[str, Any]:

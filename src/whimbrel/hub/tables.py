@@ -1,11 +1,16 @@
 """The archive's tables as data, and the SQL that is made of them.
 
     calls     started endpoint status | sums, minima, maxima | first, last, marks, clients as arrays
-    edges     started client server ...      agents   started agent      reuse   started agent server ...
+    totals    the same by protocol and host      edges   started client server ...      agents ...      reuse ...
 
-Each of these four exists once a level.  A row is in one of the first three, and moves up as it ages:
+Each of these exists five times.  What comes is in _new, as it came.  What has settled is in all of the others, each a
+grid of its own, kept the longer the coarser it is; so a question reads the coarsest that serves it, and never many
+rows where few say the same:
 
-    _10s  what came   ->   _1m   ->   _1h   = _1d, the same by day, so that long periods need few rows
+    _new -> _10s and _1m at once -> _1h when the hour is over -> _1d when the day is
+
+Where a grid begins and ends is in `reach`.  A row of a grid is either there by then, or its time is outside of it:
+what arrives late is added to every grid that has reached its time.
 
 Every table merges by one rule: rows with the same keys become one, sums are added, minima and maxima taken, arrays
 exploded into (place, n), added by place and put together again.  Roll-up, a period, a step of a chart: all are
@@ -20,20 +25,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 DAY_S = 86_400
+NEW = "new"
 LEVELS = ("10s", "1m", "1h", "1d")
 SPANS_S = {"10s": 10, "1m": 60, "1h": 3600, "1d": DAY_S}
+CLIMBED = (("1m", "1h"), ("1h", "1d"))  # from grid to grid, when a span of the coarser is over
+# A grid's rows in blocks of this length are put in the order of their keys once the block is over: a question for one
+# endpoint then reads few blocks of the file, and not a little of each.
+GATHERED_S = (("1h", DAY_S), ("1h", 7 * DAY_S), ("1d", 28 * DAY_S))
+EVER = 1 << 62  # the end of a grid that has everything which is not new
 SUM_MOST = 1 << 62  # where a sum stops: what was rolled up must fit a column, whatever an agent claimed
 CALLERS_MOST = 64  # of a row that is rolled up: an agent tells 8 in ten seconds, and a month may bring thousands
 
-VERSION = 2
-# SQL that makes a file of version n one of n + 1.  Version 1 is the first.  Columns come at the end of their table.
-MIGRATIONS: dict[int, tuple[str, ...]] = {
-    1: tuple(
-        f"ALTER TABLE agents_{level} ADD COLUMN {column}"
-        for level in LEVELS
-        for column in ("cpu_ns BIGINT DEFAULT 0", "resident_bytes DOUBLE DEFAULT 0", "program VARCHAR DEFAULT ''")
-    )
-}
+VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +86,20 @@ CALLS = Table(
     {"endpoint": "UBIGINT", "status": "INTEGER"},
     ("calls", "seen", *(f"{w}_{what}" for w in ("first", "last") for what in ("count", "overflow", "unplaced"))),
     ("first_sum", "last_sum", "request_sum", "response_sum"),
-    ("first_min", "last_min", "request_min", "response_min"),
-    ("first_max", "last_max", "request_max", "response_max", "sample"),
+    ("first_min", "last_min", "request_min", "response_min", "opened"),
+    ("first_max", "last_max", "request_max", "response_max", "sample", "closed"),
     (Pairs("first"), Pairs("last"), Pairs("marks", place="VARCHAR", crowd=CALLERS)),
     ("clients",),
+)
+ALL_HOSTS = "*"  # the row of a protocol beside those of its hosts
+TOTALS = Table(
+    "totals",
+    {"protocol": "VARCHAR", "host": "VARCHAR", "status": "INTEGER"},
+    ("calls", "seen", *(f"last_{what}" for what in ("count", "overflow", "unplaced"))),
+    ("last_sum", "request_sum", "response_sum"),
+    ("last_min", "request_min", "response_min"),
+    ("last_max", "request_max", "response_max", "sample"),
+    (Pairs("last"), Pairs("marks", place="VARCHAR")),
 )
 EDGE_KEYS = ("client", "client_class", "server", "server_class", "port", "protocol", "version", "name", "alpn")
 EDGES = Table(
@@ -112,11 +125,13 @@ REUSE = Table(
     minima=("share",),
     pairs=(Pairs("distances", count="DOUBLE"),),
 )
-TABLES = (CALLS, EDGES, AGENTS, REUSE)
+TABLES = (CALLS, TOTALS, EDGES, AGENTS, REUSE)
 
 # What is kept once, not once a window.
 PLAIN: dict[str, dict[str, str]] = {
     "meta": {"name": "VARCHAR", "amount": "BIGINT"},
+    "reach": {"name": "VARCHAR", "level": "VARCHAR", "since": "BIGINT", "until": "BIGINT"},
+    "gathered": {"name": "VARCHAR", "level": "VARCHAR", "span": "BIGINT", "until": "BIGINT"},
     "batches": {"id": "VARCHAR", "agent": "VARCHAR", "started": "BIGINT", "received": "BIGINT"},
     "endpoints": {
         "endpoint": "UBIGINT", "protocol": "VARCHAR", "method": "VARCHAR", "host": "VARCHAR", "template": "VARCHAR",
@@ -130,21 +145,35 @@ PLAIN: dict[str, dict[str, str]] = {
     "roots": {"endpoint": "UBIGINT", "root": "UBIGINT"},
 }  # fmt: skip
 # Rows that differ in these are different; others with the same are not kept again.
+# Rows that differ in these are different; others with the same are not kept again.
 ONCE = {
     "endpoints": ("endpoint", "method", "host", "template"),  # names become known: its words are told anew
     "auths": ("endpoint", "kind"),
     "aliases": ("endpoint", "became"),
 }
-ALL_COLUMNS: dict[str, dict[str, str]] = PLAIN | {f"{table.name}_10s": table.columns() for table in TABLES}
+ALL_COLUMNS: dict[str, dict[str, str]] = PLAIN | {f"{table.name}_{NEW}": table.columns() for table in TABLES}
 
 
 def create() -> list[str]:
     """Statements that make an empty archive."""
-    tables = PLAIN | {f"{table.name}_{level}": table.columns() for table in TABLES for level in LEVELS}
+    tables = PLAIN | {f"{table.name}_{level}": table.columns() for table in TABLES for level in (NEW, *LEVELS)}
+    made = [created(name, columns) for name, columns in tables.items()]
+    return [*made, *beginnings(), f"INSERT INTO meta VALUES ('version', {VERSION})"]  # noqa: S608
+
+
+def created(name: str, columns: Mapping[str, str]) -> str:
+    return f"CREATE TABLE {name} ({', '.join(f'{column} {kind}' for column, kind in columns.items())})"
+
+
+def beginnings() -> list[str]:
+    """What grids of an empty archive reach."""
+    coarse = dict(CLIMBED).values()
+    reach = [(table.name, level, 0, 0 if level in coarse else EVER) for table in TABLES for level in LEVELS]
+    done = [(table.name, level, span, 0) for table in TABLES for level, span in GATHERED_S]
     return [
-        f"CREATE TABLE {name} ({', '.join(f'{column} {kind}' for column, kind in columns.items())})"
-        for name, columns in tables.items()
-    ] + [f"INSERT INTO meta VALUES ('version', {VERSION})"]  # noqa: S608 - the house's own words
+        f"INSERT INTO {name} VALUES {', '.join(map(str, rows))}"  # noqa: S608 - our words
+        for name, rows in (("reach", reach), ("gathered", done))
+    ]
 
 
 def insert(name: str) -> str:
@@ -159,20 +188,56 @@ def insert(name: str) -> str:
     return f"INSERT INTO {name} ({', '.join(columns)}) {source}"
 
 
-def period(table: Table, start: int, end: int, step: int = DAY_S) -> str:
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a grid holds: everything of [since, until) that is not new."""
+
+    since: int = 0
+    until: int = EVER
+
+    def meets(self, start: int, end: int) -> bool:
+        return self.since < end and start < self.until
+
+    def holds(self) -> str:
+        return f"started >= {self.since} AND started < {self.until}"
+
+
+Reaches = Mapping[str, Reach]  # by level
+
+
+def pieces(start: int, end: int, step: int, reaches: Reaches, levels: Sequence[str] = LEVELS) -> list[Piece]:
+    """[start, end) in parts, each to be read from the coarsest grid that has it and that serves such steps."""
+    if start >= end:
+        return []
+    *finer, level = levels
+    span, low, high = SPANS_S[level], start, start
+    if step % span == 0:
+        low, high = -(-start // span) * span, min(end // span * span, reaches[level].until)
+        low, high = (low, high) if low < high else (start, start)
+    found = [Piece(level, low, high)]
+    for first, last in ((start, low), (high, end)):
+        kept = min(reaches[finer[-1]].since, last) if finer else last  # before that there is nothing finer
+        found.append(Piece(level, first, max(kept, first)))
+        found += pieces(max(kept, first), last, step, reaches, finer) if finer else []
+    return [piece for piece in found if piece.start < piece.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    level: str
+    start: int
+    end: int
+
+
+def period(table: Table, start: int, end: int, step: int, reaches: Reaches, columns: Sequence[str] = ()) -> str:
     """A relation with the rows of [start, end), from as few as serve steps of `step` seconds."""
-    columns = ", ".join(table.columns())
-    first, last = -(-start // DAY_S) * DAY_S, end // DAY_S * DAY_S
-    within = f"started >= {start} AND started < {end}"
-    parts = [(level, within) for level in ("10s", "1m")]
-    if step % DAY_S or first >= last:
-        parts.append(("1h", within))
-    else:
-        parts.append(("1h", f"{within} AND (started < {first} OR started >= {last})"))
-        parts.append(("1d", f"started >= {first} AND started < {last}"))
+    wanted = ", ".join(columns or table.columns())
+    ranges: dict[str, list[str]] = {NEW: [f"started >= {start} AND started < {end}"]}
+    for piece in pieces(start, end, step, reaches):
+        ranges.setdefault(piece.level, []).append(f"started >= {piece.start} AND started < {piece.end}")
     return " UNION ALL ".join(
-        f"SELECT {columns} FROM {table.name}_{level} WHERE {where}"  # noqa: S608
-        for level, where in parts
+        f"SELECT {wanted} FROM {table.name}_{level} WHERE {' OR '.join(f'({one})' for one in of)}"  # noqa: S608
+        for level, of in ranges.items()
     )
 
 
@@ -240,10 +305,23 @@ def united(name: str, keys: str) -> str:
     return f"{name}_merged AS (SELECT {keys}, {again} FROM ({best}) AS b GROUP BY {keys})"  # noqa: S608
 
 
-def folded(table: Table, level: str, into: str, where: str, order: Sequence[str]) -> str:
+def folded(table: Table, level: str, into: str, where: str) -> str:
     """Rows of one level as rows of another, put beside each other as they will be read."""
-    keys = {"started": f"started // {SPANS_S[into]} * {SPANS_S[into]}", **{key: key for key in table.keys}}
-    columns = ", ".join(table.columns())
+    columns, order = ", ".join(table.columns()), ", ".join([*table.keys, "started"])
     source = f"SELECT {columns} FROM {table.name}_{level} WHERE {where}"  # noqa: S608
-    ordered = f"SELECT {columns} FROM ({merged(table, source, keys, thinned=True)}) AS m ORDER BY {', '.join(order)}"  # noqa: S608
-    return f"INSERT INTO {table.name}_{into} ({columns}) {ordered}"
+    if SPANS_S[into] > SPANS_S["10s"]:  # what comes is of that span already
+        keys = {"started": f"started // {SPANS_S[into]} * {SPANS_S[into]}", **{key: key for key in table.keys}}
+        source = f"SELECT {columns} FROM ({merged(table, source, keys, thinned=True)}) AS m"  # noqa: S608
+    return f"INSERT INTO {table.name}_{into} ({columns}) {source} ORDER BY {order}"
+
+
+def gathered(table: Table, level: str, where: str) -> list[str]:
+    """Statements that put rows of one level into the order of their keys."""
+    columns, order = ", ".join(table.columns()), ", ".join([*table.keys, "started"])
+    name = f"{table.name}_{level}"
+    return [
+        f"CREATE OR REPLACE TEMP TABLE aside AS SELECT {columns} FROM {name} WHERE {where}",  # noqa: S608
+        f"DELETE FROM {name} WHERE {where}",  # noqa: S608
+        f"INSERT INTO {name} ({columns}) SELECT {columns} FROM aside ORDER BY {order}",  # noqa: S608
+        "DROP TABLE aside",
+    ]
