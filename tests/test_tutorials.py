@@ -1,7 +1,7 @@
 """The tutorials do what they say: their blocks are run in order, and what they print is what is printed.
 
     <!-- tested -->                     the block that follows is run; its output is compared
-    <!-- tested: numbers vary -->       the same, and any number stands for any other
+    <!-- tested: numbers vary -->       the same, and any number, or time, stands for any other
     <!-- tested: serving -->            it stays running, as in another terminal, until the tutorial ends
     <!-- tested: then interrupt -->     run; then the newest that stays running is ended as Ctrl-C ends it
 
@@ -36,8 +36,10 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 MARK = re.compile(r"^<!-- tested", re.MULTILINE)
-PORT = re.compile(r"\b(?:112|80|98)\d\d\b")  # those of the cache, of what is watched and of the hub
-NUMBER = re.compile(r"\d[\d,.]*")
+PORT = re.compile(
+    r"(?:(?<=:)|(?<=, )|(?<=-p )|(?<=port ))(?:112|80|98)\d\d\b"
+)  # those of the cache, of what is watched and of the hub
+NUMBER = re.compile(r"\d[\d,.]*(?: (?:µs|ms|s)\b)?")
 NEEDED = ("curl", "redis-cli")
 COMMAND_S, READY_S, STOP_S = 30.0, 20.0, 10.0
 
@@ -89,8 +91,9 @@ def pattern(expected: str, *, numbers_vary: bool) -> re.Pattern[str]:
         if line.strip() == "…":
             lines.append(r"(?:.*\n)*?")
             continue
-        words = re.escape(" ".join(line.split())).replace("…", ".*?")
-        lines.append((NUMBER.sub(lambda _: r"[\d,.]+", words.replace(r"\.", ".")) if numbers_vary else words) + r"\n")
+        words = " ".join(line.split())
+        parts = NUMBER.split(words) if numbers_vary else [words]
+        lines.append(NUMBER.pattern.join(re.escape(part).replace("…", ".*?") for part in parts) + r"\n")
     return re.compile("".join(lines))
 
 
@@ -120,7 +123,7 @@ class Walk:
         source = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
         ports = {f"PORT_{port}": self.here(port) for _, port in DEFAULT_PORTS.values()}
         return {**kept, **ports, "PATH": f"{self.place / 'bin'}{os.pathsep}{kept['PATH']}", "PYTHONPATH": source,
-                "HOME": str(self.place), "COLUMNS": "100", "FAKETTY": "1", "PYTHONUNBUFFERED": "1"}  # fmt: skip
+                "HOME": str(self.place), "COLUMNS": "100", "WHIMBREL_STATE": str(self.place / "state"), "FAKETTY": "1", "PYTHONUNBUFFERED": "1"}  # fmt: skip
 
     def start(self, command: str, output: Path) -> subprocess.Popen[bytes]:
         with output.open("wb") as sink:
