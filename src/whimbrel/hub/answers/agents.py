@@ -6,13 +6,12 @@ what one looks for here.
 
 from __future__ import annotations
 
-from whimbrel.hub.answers.asked import TIME_MOST, Asked
+from whimbrel.hub.answers.asked import GRID_S, TIME_MOST, Asked
 from whimbrel.hub.answers.losses import losses
 from whimbrel.hub.answers.shapes import AgentLine, Agents
 from whimbrel.hub.archive import AgentRow, Archive, Period
 from whimbrel.hub.periods import NS
 
-WINDOW_S = 10  # of a batch
 LIVE_S = 60  # six windows: one may be late or lost
 
 
@@ -56,5 +55,6 @@ def _line(ever: AgentRow, row: AgentRow | None, now: int) -> AgentLine:
 
 
 def _cpu_share(row: AgentRow) -> float | None:
-    """Of one core, in the windows that came; those of older agents do not tell."""
-    return row.cpu_ns / (row.batches * WINDOW_S * NS) if row.cpu_ns and row.batches else None
+    """Of one core, from the first to the last time it was heard in the period; older agents do not tell."""
+    length_s = max(row.last - row.first, GRID_S)
+    return row.cpu_ns / (length_s * NS) if row.cpu_ns else None
