@@ -1,12 +1,14 @@
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from whimbrel.base.errors import UsageError
 from whimbrel.net.listener import Address, open_listeners
-from whimbrel.up.ports import hold, hold_or_other, reached
+from whimbrel.up.ports import hold, hold_or_other, owner, reached
 
 ANY = Address("127.0.0.1", 0)
 
@@ -43,9 +45,19 @@ def test_a_port_that_is_taken_is_said(opened: ExitStack, taken: Address) -> None
     with pytest.raises(UsageError) as raised:
         hold(taken, "--listen-cache", opened)
     assert str(raised.value) == (
-        f"--listen-cache {taken}: another process listens there: end that one, or choose another port "
+        f"--listen-cache {taken}: {me()} listens there: end that one, or choose another port "
         "(--listen-cache 127.0.0.1:0 takes a free one)"
     )
+
+
+def me() -> str:
+    return f"{Path('/proc/self/comm').read_text().strip()} (process {os.getpid()})"
+
+
+def test_who_has_a_port_is_found_where_it_can_be_seen(taken: Address) -> None:
+    assert owner(taken.port) == me()
+    with ExitStack() as stack:
+        assert owner(hold(ANY, "--test", stack).port) == ""  # held, and nobody listens
 
 
 def test_or_gives_way(opened: ExitStack, taken: Address) -> None:

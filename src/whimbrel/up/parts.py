@@ -106,7 +106,7 @@ def inside(network: Network, one: Part) -> Part:
 
 def forward(network: Network, places: Places) -> Part:
     pid = str(network.process.pid)
-    return part("forward", module("whimbrel.up.forward", pid, *map(str, places.all)), stop_s=5.0)
+    return part("forward", module("whimbrel.up.forward", pid, *map(str, places.all)))
 
 
 def part(name: str, argv: tuple[str, ...], *, needed: bool = True, last: bool = False, stop_s: float = 10.0) -> Part:
@@ -155,4 +155,4 @@ def clients(listen: Address, places: Places) -> Part:
         "whimbrel.up.demo_clients", "--api", str(listen), "--cache", str(reached(places.cache)),
         "--rate", str(CALLS_PER_S),
     )  # fmt: skip
-    return part("clients", argv, needed=False, last=True, stop_s=5.0)
+    return part("clients", argv, needed=False, last=True)

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 from whimbrel.base.errors import UsageError
 from whimbrel.net.listener import Address
 
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - how one's own machine reaches them
+LISTENING = "0A"  # in /proc/net/tcp
 
 
 class PortTakenError(UsageError):
@@ -51,18 +54,43 @@ def bound(family: int, host: str, port: int, what: str) -> socket.socket | None:
         held.bind((host, port))
     except OSError as error:
         held.close()
-        raise refusal(error, what) from None
+        raise refusal(error, what, port) from None
     return held
 
 
-def refusal(error: OSError, what: str) -> UsageError:
+def refusal(error: OSError, what: str, port: int) -> UsageError:
     option = what.partition(" ")[0]
     if error.errno == errno.EADDRINUSE:
         free = f"end that one, or choose another port ({option} 127.0.0.1:0 takes a free one)"
-        return PortTakenError(f"{what}: another process listens there: {free}")
+        return PortTakenError(f"{what}: {owner(port) or 'another process'} listens there: {free}")
     if error.errno == errno.EACCES:
         return UsageError(f"{what}: no permission to bind a port below 1024")
     return UsageError(f"{what}: {(error.strerror or str(error)).lower()}")
+
+
+def owner(port: int) -> str:
+    """Who listens on the port, as "memcached (process 812)"; empty where that is not ours to see."""
+    wanted = {f"socket:[{inode}]" for inode in listening(port)}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if any(str(file.readlink()) in wanted for file in process.joinpath("fd").iterdir()):
+                return f"{process.joinpath('comm').read_text(errors='replace').strip()} (process {process.name})"
+        except OSError:  # another user's, or it has ended
+            continue
+    return ""
+
+
+def listening(port: int) -> Iterator[str]:
+    """Inodes of the sockets that listen on it, at whatever address."""
+    for table in ("tcp", "tcp6"):
+        try:
+            lines = Path("/proc/net", table).read_text().splitlines()[1:]
+        except OSError:  # a kernel without IPv6
+            continue
+        for line in lines:
+            _, local, _, state, *_, inode = line.split()[:10]
+            if state == LISTENING and int(local.rpartition(":")[2], 16) == port:
+                yield inode
 
 
 def hold_or_other(address: Address, option: str, opened: ExitStack) -> Address:
