@@ -228,8 +228,8 @@ class Questions:
         ]
 
     def schemas(self, asked: Period, endpoints: Collection[str] | None = None) -> list[SchemaRow]:
-        """What was in force when the period began, and the last of it; what an agent told in between it told again,
-        with greater counts, unless it began anew.  Where nothing was in force, the first, too."""
+        """What was in force when the period began, the first and the last of it; what an agent told in between it told
+        again, with greater counts, unless it began anew."""
         statement = f"""
             SELECT endpoint, part, status, started, document FROM (
             SELECT COALESCE(r.root, s.endpoint) AS endpoint, s.part, s.status, s.started, s.document,
@@ -245,7 +245,7 @@ class Questions:
             LEFT JOIN roots AS r ON r.endpoint = s.endpoint
             WHERE s.started >= f.began AND s.started < {asked.end} AND {self._among("s.endpoint", endpoints)}
             WINDOW one AS (PARTITION BY s.endpoint, s.part, s.status ORDER BY s.started)
-            ) AS t WHERE place = 1 OR following IS NULL OR following < calls
+            ) AS t WHERE place <= 2 OR following IS NULL OR following < calls
             ORDER BY endpoint, part, status, started
         """  # noqa: S608 - integers and words of the house
         return [
