@@ -369,12 +369,6 @@ def test_killed_anywhere_everything_acknowledged_is_there_once(tmp_path: Path) -
     killed_rounds(tmp_path, 3)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_killed_fifty_times(tmp_path: Path) -> None:
-    killed_rounds(tmp_path, 50)
-
-
 def test_the_archive_it_is_meant_for(tmp_path: Path) -> None:
     archive, ingest = opened(tmp_path)
     assert isinstance(archive, DuckArchive)
