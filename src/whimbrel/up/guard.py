@@ -34,7 +34,6 @@ class Guard:
             [sys.executable, "-I", "-S", __file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            env={},
             process_group=0,
         )
 

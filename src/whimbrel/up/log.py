@@ -43,6 +43,8 @@ class Log:
         self.line(OWN, text)
 
     def line(self, name: str, text: str) -> None:
+        if self.closed:
+            return
         if len(self.pending) >= PENDING_MOST:
             self.dropped += 1
             return
