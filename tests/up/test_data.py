@@ -7,6 +7,7 @@ import pytest
 
 from tests.server.serving import environment
 from whimbrel.base.errors import UsageError, WhimbrelError
+from whimbrel.up import data as data_module
 from whimbrel.up.data import Data, give_token, open_data
 
 
@@ -81,3 +82,12 @@ def test_a_token_that_cannot_be_had_is_one_line(tmp_path: Path) -> None:
         ):
             give_token(data, environment())
     assert not data.token.exists()
+
+
+def test_a_command_that_does_not_answer_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_module, "TOKEN_COMMAND_S", 0.01)
+    with ExitStack() as opened:
+        data = open_data(tmp_path, opened)
+        (data.hub / "tokens").write_text("")
+        with pytest.raises(WhimbrelError, match=r"^no token for the agent: .* timed out after 0.01 seconds"):
+            give_token(data, environment())

@@ -82,6 +82,8 @@ def test_a_reader_that_has_gone_is_noticed() -> None:
         log.say("hello")
         log.flush()
         assert log.closed and not log.pending
+        log.say("hello?")
+        assert not log.pending  # or the loop would be woken for them for ever
 
 
 def test_a_full_disk_is_no_reason_to_end() -> None:

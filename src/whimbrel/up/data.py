@@ -114,14 +114,17 @@ def hub_token(data: Data, environ: Mapping[str, str]) -> str:
 def hub_command(data: Data, environ: Mapping[str, str], *arguments: str) -> str:
     """What `whimbrel hub token` prints."""
     argv = (sys.executable, "-P", "-m", "whimbrel", "hub", "token", *arguments, "--data", str(data.hub))
-    done = subprocess.run(
-        argv,
-        env=environment(environ),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=TOKEN_COMMAND_S,
-    )
+    try:
+        done = subprocess.run(
+            argv,
+            env=environment(environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TOKEN_COMMAND_S,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise WhimbrelError(f"no token for the agent: {error}") from None
     if done.returncode:
         said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         raise WhimbrelError(f"no token for the agent: {said}")
