@@ -49,6 +49,24 @@ def up_options() -> str:
     return docs_table(ROWS)
 
 
+def hub_api() -> str:
+    from whimbrel.hub.api import PREFIX
+    from whimbrel.hub.site import ROWS
+
+    lines = ["| request | right | parameters | what is answered |", "|---|---|---|---|"]
+    for row in ROWS:
+        given = ", ".join(f"`{one.name}`" for one in row.parameters if one.place == "query")
+        lines.append(f"| `{row.method} {PREFIX}{row.path}` | {row.right} | {given} | {row.sentence} |")
+    return "\n".join(lines)
+
+
+def hub_metrics() -> str:
+    from whimbrel.base.metrics import docs_table
+    from whimbrel.hub.http_metrics import ROWS
+
+    return docs_table(ROWS)
+
+
 def doctor_options() -> str:
     from whimbrel.base.options import docs_table
     from whimbrel.doctor.main import ROWS
@@ -93,6 +111,8 @@ TABLES: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("docs/watch.md", "counters", watch_counters),
     ("docs/hub.md", "options", hub_options),
     ("docs/hub.md", "token-options", hub_token_options),
+    ("docs/hub.md", "api", hub_api),
+    ("docs/hub.md", "metrics", hub_metrics),
     ("docs/up.md", "options", up_options),
     ("docs/doctor.md", "options", doctor_options),
     ("docs/doctor.md", "checks", doctor_checks),

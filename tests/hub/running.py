@@ -43,7 +43,7 @@ class Hub:
     data: Path
     tokens: dict[str, str] = field(default_factory=dict)
 
-    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Reply:
+    def ask(self, method: str, path: str, body: bytes | None = None, /, **headers: str) -> Reply:
         """One request; names of headers are written with underscores."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=END_S)
         try:
@@ -53,10 +53,10 @@ class Hub:
         finally:
             connection.close()
 
-    def get(self, path: str, **headers: str) -> Reply:
+    def get(self, path: str, /, **headers: str) -> Reply:
         return self.ask("GET", path, **headers)
 
-    def send(self, record: bytes, **headers: str) -> Reply:
+    def send(self, record: bytes, /, **headers: str) -> Reply:
         return self.ask("POST", "/v1/batches", record, **{"Content_Type": CONTENT_TYPE, **headers})
 
     def bearer(self, name: str) -> dict[str, str]:

@@ -51,7 +51,7 @@ def test_a_body_that_does_not_come() -> None:
         await asyncio.sleep(30)
         raise AssertionError
 
-    asked = Request(request("POST", []).scope, never)  # type: ignore[arg-type]
+    asked = Request(request("POST", []).scope, never)
     with pytest.raises(Refusal, match="did not arrive within") as caught:
         asyncio.run(read_body(asked, 6, 0.01))
     assert caught.value.status == 408
@@ -61,7 +61,7 @@ def test_a_connection_that_closes_in_the_middle() -> None:
     async def gone() -> dict[str, object]:
         return {"type": "http.disconnect"}
 
-    asked = Request(request("POST", []).scope, gone)  # type: ignore[arg-type]
+    asked = Request(request("POST", []).scope, gone)
     with pytest.raises(Refusal, match="closed before the body's end"):
         asyncio.run(read_body(asked, 6))
 

@@ -21,28 +21,28 @@ BACKUPS_MOST = 16  # files there: each is as large as the archive
 REQUEST_BYTES_MOST = 4096  # of JSON with two words
 
 
-class TokenLine(Answer):
+class TokenLine(Answer, frozen=True):
     name: str
     role: str
 
 
-class TokenList(Answer):
+class TokenList(Answer, frozen=True):
     locked: bool  # False: there are none, and whoever reaches the hub may do everything
     tokens: list[TokenLine]
 
 
-class TokenMade(Answer):
+class TokenMade(Answer, frozen=True):
     name: str
     role: str
     token: str  # shown once
 
 
-class BackupMade(Answer):
+class BackupMade(Answer, frozen=True):
     file: str  # in `backups` in the data directory
     bytes: int
 
 
-class TokenWanted(Answer, forbid_unknown_fields=True):
+class TokenWanted(Answer, frozen=True, forbid_unknown_fields=True):
     name: str
     role: str
 

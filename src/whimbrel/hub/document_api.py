@@ -27,7 +27,7 @@ REFUSALS = {
 }
 
 
-class Problem(Answer):
+class Problem(Answer, frozen=True):
     """What every refusal says."""
 
     error: str
