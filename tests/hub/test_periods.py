@@ -93,6 +93,13 @@ def test_what_came_in_the_period_counts() -> None:
     assert found.keys.keys() == {"b"} and found.calls == 2
 
 
+def test_the_first_of_a_period_is_its_base_where_the_one_in_force_is_older() -> None:
+    told = [row(10, {"a": 1}), row(110, {"a": 1}, {"a": 1}, {"b": 1}), row(160, {"a": 1}, {"a": 1}, {"b": 1}, {"b": 1})]
+    found = in_force(*told)
+    assert found.keys.keys() == {"b"} and found.calls == 1
+    assert in_force(*told[:2]).keys.keys() == {"a", "b"}
+
+
 def test_an_agent_that_began_anew_speaks_for_itself() -> None:
     assert in_force(row(50, {"a": 1}, {"a": 1}), row(150, {"b": 1})).keys.keys() == {"b"}
 

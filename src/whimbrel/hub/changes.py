@@ -26,6 +26,7 @@ from whimbrel.hub.evidence import (
 from whimbrel.hub.model import OTHER, Endpoint, Latencies, Period, StatusStats, added, both
 from whimbrel.summary.bodies import KINDS
 
+UNDECIDED_MOST = 0.5  # what is likelier an accident than not is nothing to look at
 SLOWER_LEAST = 1.10  # a p99 that grew by less is no regression worth a line, however sure
 FAILING_LEAST = 0.05  # so much of all calls must have begun to fail
 NOT_THERE = {0, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
@@ -66,7 +67,8 @@ class Report:
 
 def compare(before: Period, after: Period) -> Report:
     """What is different in the second of two periods."""
-    found = sorted(_claims(before, after), key=lambda one: (not one.breaking, one.service, one.endpoint, one.place))
+    claims = (one for one in _claims(before, after) if one.chance <= UNDECIDED_MOST)
+    found = sorted(claims, key=lambda one: (not one.breaking, one.service, one.endpoint, one.place))
     sure = tuple(change for change in found if change.chance <= CHANCE_MOST)
     return Report(sure, tuple(change for change in found if change.chance > CHANCE_MOST))
 

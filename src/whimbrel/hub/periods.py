@@ -11,7 +11,7 @@ itself; and where none came, the one in force is still true.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from whimbrel.hub.archive import Archive, EndpointRow, SchemaRow, StatusRow
@@ -104,9 +104,26 @@ def thinned(latencies: Latencies, row: StatusRow) -> Latencies:
 class _Run:
     """Schemas of one agent's learning, of which only the ends matter."""
 
-    before: ShapeDoc | None  # in force when the period began
-    last: ShapeDoc
-    renewed: bool  # in the period
+    before: SchemaRow | None  # in force when the period began
+    told: list[SchemaRow] = field(default_factory=list)  # in the period
+
+    @property
+    def last(self) -> ShapeDoc:
+        row = self.told[-1] if self.told else self.before
+        assert row is not None
+        return _shape(row)
+
+    def base(self, start: int) -> ShapeDoc | None:
+        """What is not of the period: the schema in force, which may be minutes old.  Where the period's first is nearer
+        to its beginning, that: the calls between are the fewer to count wrongly."""
+        if self.before is None:
+            return None
+        later = len(self.told) < 2 or self.told[0].start - start >= start - self.before.start
+        return _shape(self.before if later else self.told[0])
+
+
+def _shape(row: SchemaRow) -> ShapeDoc:
+    return cast("ShapeDoc", row.document)
 
 
 def schemas_in_force(rows: Iterable[SchemaRow], start: int) -> dict[Placed, Schema]:
@@ -114,18 +131,17 @@ def schemas_in_force(rows: Iterable[SchemaRow], start: int) -> dict[Placed, Sche
     runs: dict[Placed, list[_Run]] = {}
     for row in sorted(rows, key=lambda one: one.start):
         several = runs.setdefault((row.endpoint, row.part, row.status), [])
-        shape = cast("ShapeDoc", row.document)
-        run = next((one for one in several if grew(shape, one.last)), None)
+        run = next((one for one in several if grew(_shape(row), one.last)), None)
         if row.start <= start:
-            several.append(_Run(shape, shape, renewed=False))
+            several.append(_Run(row))
         elif run is None:
-            several.append(_Run(None, shape, renewed=True))
+            several.append(_Run(None, [row]))
         else:
-            run.last, run.renewed = shape, True
-    return {placed: _schema(several) for placed, several in runs.items()}
+            run.told.append(row)
+    return {placed: _schema(several, start) for placed, several in runs.items()}
 
 
-def _schema(runs: Sequence[_Run]) -> Schema:
+def _schema(runs: Sequence[_Run], start: int) -> Schema:
     """What came in the period; else what was in force."""
-    renewed = [of_shape(since(run.last, run.before)) for run in runs if run.renewed]
+    renewed = [of_shape(since(run.last, run.base(start))) for run in runs if run.told]
     return unite(renewed or [of_shape(run.last) for run in runs])

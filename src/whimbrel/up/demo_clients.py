@@ -125,7 +125,7 @@ def visits(who: Any, table: Sequence[Any], source: random.Random) -> Iterator[An
     yield from first
     while True:
         some = [visit for visit in table if _fits(visit, who)]
-        yield from source.choices(some, [visit.weight for visit in some], k=16)
+        yield source.choices(some, [visit.weight for visit in some])[0]
 
 
 def _fits(visit: Any, who: Any) -> bool:

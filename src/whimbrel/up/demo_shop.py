@@ -25,7 +25,7 @@ EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,64}\.[a-z]{2,12}")
 PAGE_MOST, QUANTITY_MOST = 50, 20
 BOOK_TTL_S, SEARCH_TTL_S, CART_TTL_S = 30, 15, 1800
 FAILING_SHARE = 0.02  # of payments; of a cart's additions in version 2, more
-FAILING_SHARE_NEXT = 0.15
+FAILING_SHARE_NEXT = 0.25
 
 
 class Shop(Service):
@@ -309,7 +309,7 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/books/{id:int}/reviews", "/books/{integer}/reviews", list_reviews, Work(7), since=2),
     Row("GET", "/recommendations", "/recommendations", recommend, Work(9, 0.4)),
     Row("GET", "/authors/{slug}", "/authors/{value}", show_author, Work(5)),
-    Row("GET", "/search", "/search", search, Work(18, 0.4, 0.02, 12), Work(18, 0.4, 0.08, 16)),
+    Row("GET", "/search", "/search", search, Work(18, 0.4, 0.02, 12), Work(18, 0.4, 0.15, 30)),
     Row("GET", "/export", "/export", export, Work(70, 0.3)),
     Row("POST", "/carts", "/carts", open_cart, Work(5)),
     Row("GET", "/carts/{id:uuid}", "/carts/{uuid}", show_cart, Work(4)),

@@ -1,0 +1,230 @@
+"""Periods of the demo API as captures: real requests and answers, at times that are the same in every run.
+
+The API runs as the process it is (`--work 0`: it says how long a call takes, and does not wait).  Its clients ask one
+after another, and their bytes are kept.  The capture has these bytes at made-up times: calls are spread over the
+period, and each is answered after as long as the API said.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from whimbrel.base.values import Address
+from whimbrel.capture.write import write_pcap
+from whimbrel.up.demo_asking import Plain
+from whimbrel.up.demo_clients import visits
+from whimbrel.up.demo_tally import Tally
+from whimbrel.up.demo_visits import CHECKOUT, OFFICE, PHONES, STOREFRONT, Visitor
+
+from .pcaps import Talk
+from .servers import child_environment, free_port
+
+START_S, STOP_S = 30.0, 20.0
+NS = 10**9
+PACKET_NS = 1000  # between packets that follow each other
+NAME, PORT = "shop.internal:9810", 9810  # in captures, whatever port was free
+TABLES = {"10.1.0.1": STOREFRONT, "10.1.0.2": PHONES, "10.1.0.3": CHECKOUT, "10.1.0.4": OFFICE}
+
+
+@dataclass
+class Exchange:
+    request: bytes
+    response: bytes
+
+    @property
+    def work_ns(self) -> int:
+        head = self.response.partition(b"\r\n\r\n")[0].lower()
+        _, found, rest = head.partition(b"server-timing: work;dur=")
+        return int(float(rest.split(b"\r\n")[0]) * 1e6) if found else NS // 1000
+
+
+class Tap(io.RawIOBase):
+    """What is read from a socket, kept."""
+
+    def __init__(self, source: socket.socket, kept: bytearray) -> None:
+        self.source, self.kept = source, kept
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: Any) -> int:
+        size = self.source.recv_into(room)
+        self.kept += memoryview(room)[:size]
+        return size
+
+
+class TappedSocket:
+    """As much of a socket as http.client uses."""
+
+    def __init__(self, inner: socket.socket) -> None:
+        self.inner, self.sent, self.got = inner, bytearray(), bytearray()
+
+    def sendall(self, data: bytes) -> None:
+        self.sent += data
+        self.inner.sendall(data)
+
+    def makefile(self, mode: str) -> Any:
+        return io.BufferedReader(Tap(self.inner, self.got))
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class Taped(Plain):
+    """http.client, with every exchange on a tape."""
+
+    def __init__(self, address: Address) -> None:
+        super().__init__(address, NAME, "127.0.0.1")
+        self.tape: list[Exchange] = []
+        opened = socket.create_connection((address.host, address.port), START_S)
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as http.client does
+        self.tapped = TappedSocket(opened)
+        self.client.sock = self.tapped
+
+    def ask(self, *arguments: Any) -> Any:
+        self.tapped.sent, self.tapped.got = bytearray(), bytearray()
+        answer = super().ask(*arguments)
+        assert self.client.sock is self.tapped, "the API closed the connection"
+        self.tape.append(Exchange(bytes(self.tapped.sent), bytes(self.tapped.got)))
+        return answer
+
+
+@dataclass
+class Timed(Talk):
+    """A connection whose packets are sent at `at_ns`."""
+
+    at_ns: int = 0
+
+    def _send(self, from_client: bool, flags: int, data: bytes = b"") -> None:
+        super()._send(from_client, flags, data)
+        self.frames[-1] = (self.at_ns, self.frames[-1][1])
+        self.at_ns += PACKET_NS
+
+    def exchange(self, one: Exchange, at_ns: int) -> None:
+        self.at_ns = max(at_ns, self.at_ns + NS // 1000)
+        self.client(one.request)
+        self.at_ns += one.work_ns
+        self.server(one.response)
+
+
+def capture(tapes: dict[str, Sequence[Exchange]], start_s: int, length_s: int) -> bytes:
+    """All tapes, by the client's address, side by side in [start, start + length)."""
+    draw, packets = random.Random(start_s), []
+    for address, tape in tapes.items():
+        step_ns = (length_s - 5) * NS // len(tape)
+        talk = Timed((address, 40_000 + start_s // length_s % 10_000), ("10.1.0.11", PORT), at_ns=start_s * NS)
+        for place, one in enumerate(tape):
+            talk.exchange(one, start_s * NS + int((place + draw.random()) * step_ns))
+        talk.close()
+        packets += talk.frames
+    out = io.BytesIO()
+    write_pcap(out, [(at_ns, frame, None) for at_ns, frame in sorted(packets)])
+    return out.getvalue()
+
+
+# ---- the API and its clients -----------------------------------------------------------------------------
+
+
+@dataclass
+class Api:
+    """A demo_api process."""
+
+    address: Address
+    second: Address
+    process: subprocess.Popen[bytes]
+    log: Path
+    counts: Path
+    tallies: dict[str, Tally] = field(default_factory=dict)
+
+    def wait_for(self, words: str) -> None:
+        deadline = time.monotonic() + START_S
+        while words not in self.log.read_text():
+            assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.02)
+
+    def deploy(self) -> None:
+        self.process.send_signal(signal.SIGUSR1)
+        self.wait_for("version 2 is deployed")
+
+    def stop(self) -> None:
+        self.process.terminate()
+        assert self.process.wait(STOP_S) == 0, self.log.read_text()
+
+
+@contextmanager
+def api(place: Path, *arguments: str) -> Iterator[Api]:
+    """The demo's API on free ports; ended, if the test has not, by its own id."""
+    address, second = (Address("127.0.0.1", free_port()) for _ in range(2))
+    log, counts = place / "api.log", place / "api.json"
+    argv = ["--listen", str(address), "--second", str(second), "--counts", str(counts), *arguments]
+    environment = child_environment()
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "whimbrel.up.demo_api", *argv],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment,
+        )  # fmt: skip
+    try:
+        found = Api(address, second, process, log, counts)
+        found.wait_for("listening on")
+        yield found
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(STOP_S)
+
+
+class Crowd:
+    """The demo's HTTP clients, who take turns so that nothing depends on who is faster."""
+
+    def __init__(self, address: Address) -> None:
+        self.tally = Tally()
+        self.visitors = {
+            source: Visitor(Taped(address), self.tally, seed) for seed, source in enumerate(TABLES, start=1)
+        }
+        self.plans = {
+            source: visits(who, TABLES[source], random.Random(source)) for source, who in self.visitors.items()
+        }
+
+    def follow(self, version: int) -> None:
+        """They are released, too."""
+        for who in self.visitors.values():
+            who.version = version
+
+    def visit(self, times: int) -> dict[str, Sequence[Exchange]]:
+        """So many of each client; what was said."""
+        for who in self.visitors.values():
+            tape_of(who).clear()
+        for _ in range(times):
+            for source, who in self.visitors.items():
+                next(self.plans[source]).make(who)
+        return {source: list(tape_of(who)) for source, who in self.visitors.items()}
+
+    def close(self) -> None:
+        for who in self.visitors.values():
+            who.asking.close()
+
+
+def tape_of(who: Visitor) -> list[Exchange]:
+    assert isinstance(who.asking, Taped)
+    return who.asking.tape
+
+
+def made_state(place: Path) -> Path:
+    """A state directory with a key that is the same in every run."""
+    place.mkdir(mode=0o700)
+    handle = os.open(place / "key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(bytes(range(32)))
+    return place
