@@ -2,10 +2,11 @@
 
 import pytest
 
-from tests.hub.answers.sample import ASKED, GET
-from tests.hub.batches import NOON, batch
+from tests.hub.answers.sample import ASKED, GET, cached, keys
+from tests.hub.batches import NOON, batch, edge
 from whimbrel.hub.answers.asked import Asked
 from whimbrel.hub.answers.caches import READS_LEAST, advice, caches, curve_sizes
+from whimbrel.hub.answers.overview import overview
 from whimbrel.hub.archive import ReuseRow
 from whimbrel.hub.duck import DuckArchive
 from whimbrel.summary.shards import bucket_of, curve
@@ -52,6 +53,18 @@ def test_the_curve_of_a_server(shop: DuckArchive) -> None:
     assert misses == sorted(misses, reverse=True) and misses[0] == 1.0 and misses[-1] == pytest.approx(0.1)
     assert all(point.bytes == pytest.approx(100 * point.items) for point in found.points)
     assert "25.0% of reads" in found.advice
+
+
+def test_misses_of_commands_that_change_are_no_misses(archive: DuckArchive) -> None:
+    deleted = keys(9, "del", cached(4, ok=1, miss=3))
+    one = {"server": "~s", "port": 1, "protocol": "memcache", "reads": 8, "cold": 1.0, "share": 1.0, "distances": []}
+    both = edge(server="~s", port=1, protocol="redis")
+    archive.load([batch(deleted, keys(3, "get", cached(8, hit=6, miss=2)), reuse=[one], edges=[both])])
+    found = caches(archive, Asked.between(NOON, NOON + 60, NOON))
+    assert (found.calls, found.hit_share, found.hit_points[0]) == (12, 0.75, 0.75)
+    assert (found.keys[0].hits, found.keys[0].misses, found.keys[0].hit_share) == (6, 2, 0.75)
+    assert found.curves[0].miss_share_now == 0.25  # of what is asked in both protocols
+    assert overview(archive, Asked.between(NOON, NOON + 60, NOON)).totals.cache_hit_share == 0.75
 
 
 def test_no_caches(archive: DuckArchive) -> None:

@@ -33,21 +33,17 @@ def caches(archive: Archive, asked: Asked) -> Caches:
     ids = ids_of(catalog)
     rows = catalog.grouped(archive.statuses(asked.period, ids, ("last", "marks")))
     steps = archive.timeline(asked.period, asked.step_s, ids, ("last", "marks"))
-    every = tally(steps, CACHES[0])
+    reads = archive.timeline(asked.period, asked.step_s, ids_of(each for each in catalog if each.is_read), ("marks",))
     several = counted(catalog, rows)
-    sizes = {protocol: _value_bytes(catalog, rows, protocol) for protocol in CACHES}
     return Caches(
         span=asked.span,
-        calls=every.calls,
-        hit_share=every.hit_share,
+        calls=sum(one.tally.calls for one in several),
+        hit_share=tally(reads, CACHES[0]).hit_share,
         points=points(asked, steps, CACHES[0], told),
-        hit_points=_hit_points(asked, steps),
+        hit_points=_hit_points(asked, reads),
         keys=_keys(several, rows, seconds(told)),
         commands=_commands(several, rows),
-        curves=[
-            _curve(row, _tally_of(several, row.protocol), sizes.get(row.protocol))
-            for row in archive.reuse(asked.period)
-        ],
+        curves=_curves(archive, asked, several, rows),
     )
 
 
@@ -80,6 +76,7 @@ def _keys(several: Iterable[Counted], rows: Rows, length_s: int) -> list[KeyLine
 def _key(key: tuple[str, str], of: Sequence[Counted], rows: Sequence[StatusRow], length_s: int) -> KeyLine:
     protocol, template = key
     numbers, commands, ttls = tally(rows, protocol), Counter[str](), Counter[str]()
+    reads = reads_of(of)
     for one in of:
         commands[one.known.words[1]] += one.tally.calls
     for row in rows:
@@ -92,9 +89,9 @@ def _key(key: tuple[str, str], of: Sequence[Counted], rows: Sequence[StatusRow],
         commands=dict(commands.most_common()),
         calls=numbers.calls,
         per_s=numbers.calls / length_s,
-        hits=numbers.outcomes["hit"],
-        misses=numbers.outcomes["miss"],
-        hit_share=numbers.hit_share,
+        hits=reads.outcomes["hit"],
+        misses=reads.outcomes["miss"],
+        hit_share=reads.hit_share,
         value_mean_bytes=mean_value_bytes(rows) or 0.0,
         p50_ns=percentile(numbers.last, 50),
         p99_ns=percentile(numbers.last, 99),
@@ -129,19 +126,30 @@ def mean_value_bytes(rows: Iterable[StatusRow]) -> float | None:
     return total / values if values else None
 
 
-def _value_bytes(catalog: Catalog, rows: Rows, protocol: str) -> float | None:
-    return mean_value_bytes(row for known in catalog.of(protocol) for row in rows.get(known.words, ()))
-
-
-def _tally_of(several: Iterable[Counted], protocol: str) -> Tally:
+def reads_of(several: Iterable[Counted]) -> Tally:
+    """Outcomes of those that read."""
     outcomes = Counter[str]()
     for one in several:
-        if one.known.protocol == protocol:
+        if one.known.is_read:
             outcomes.update(one.tally.outcomes)
     return Tally(outcomes=outcomes)
 
 
 # ---- curves --------------------------------------------------------------------------------------------
+
+
+def _curves(archive: Archive, asked: Asked, several: Sequence[Counted], rows: Rows) -> list[MissCurve]:
+    """Each with what was seen of the protocols that its server speaks: which server a call went to is not told."""
+    samples = archive.reuse(asked.period)
+    spoken: dict[tuple[str, int], set[str]] = {(row.server, row.port): {row.protocol} for row in samples}
+    for edge in archive.edges(asked.period) if samples else ():
+        if edge.protocol in CACHES:
+            spoken.get((edge.server, edge.port), set()).add(edge.protocol)
+    made = []
+    for row in samples:
+        own = [one for one in several if one.known.protocol in spoken[row.server, row.port]]
+        made.append(_curve(row, reads_of(own), mean_value_bytes(_rows_of(own, rows))))
+    return made
 
 
 def _curve(row: ReuseRow, seen: Tally, value_bytes: float | None) -> MissCurve:

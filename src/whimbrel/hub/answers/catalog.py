@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from whimbrel.hub.answers.asked import GRID_S
-from whimbrel.hub.answers.measures import Tally, percentiles, share, tally
+from whimbrel.hub.answers.measures import CACHES, CHANGING, Tally, percentiles, share, tally
 from whimbrel.hub.answers.shapes import EndpointLine
 from whimbrel.hub.archive import AgentRow, Archive, EndpointRow, Period, StatusRow
 from whimbrel.hub.model import OTHER
@@ -41,6 +41,11 @@ class Known:
     def service(self) -> str:
         """Who answers: the host; caches of a kind are one."""
         return self.words[2] or self.words[0]
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it asks a cache for something, so that it can hit or miss."""
+        return self.protocol in CACHES and self.words[1] not in CHANGING
 
     @property
     def is_other(self) -> bool:

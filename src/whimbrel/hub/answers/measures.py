@@ -18,6 +18,13 @@ from whimbrel.hub.model import BUCKETS_END_NS, Latencies, added, bucket_bounds_n
 
 HTTP = "http"
 CACHES = ("memcache", "redis")
+# Commands that are told to have missed where there was nothing to change; a hit ratio is of reading.
+MEMCACHE_CHANGES = "delete incr decr touch cas md ma ms"
+REDIS_CHANGES = (
+    "del unlink expire pexpire expireat pexpireat persist set getset"
+    " hdel srem zrem lrem xdel xtrim zremrangebyscore zremrangebyrank zremrangebylex"
+)
+CHANGING = frozenset((*MEMCACHE_CHANGES.split(), *REDIS_CHANGES.split()))
 
 
 @dataclass(frozen=True, slots=True)

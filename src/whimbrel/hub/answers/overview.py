@@ -24,6 +24,7 @@ def overview(archive: Archive, asked: Asked) -> Overview:
     calls, commands = catalog.of(HTTP), catalog.of(*CACHES)
     steps = archive.timeline(asked.period, asked.step_s, ids_of(calls))
     cache_steps = archive.timeline(asked.period, asked.step_s, ids_of(commands), ("last", "marks"))
+    reads = archive.statuses(asked.period, ids_of(known for known in commands if known.is_read), ("marks",))
     rows = catalog.grouped(archive.statuses(asked.period, ids_of(calls), ("last",)))
     named = [one for one in counted(calls, rows) if not one.known.is_other]
 
@@ -38,6 +39,7 @@ def overview(archive: Archive, asked: Asked) -> Overview:
             earlier,
             tally(steps, HTTP),
             tally(cache_steps, CACHES[0]),
+            tally(reads, CACHES[0]).hit_share,
             agents,
             length_s,
             live_agents(archive, asked.now),
@@ -63,6 +65,7 @@ def _totals(
     earlier: Before,
     calls: Tally,
     commands: Tally,
+    hit_share: float | None,
     agents: Sequence[AgentRow],
     length_s: int,
     live: int,
@@ -78,7 +81,7 @@ def _totals(
         endpoints=len(named),
         new_endpoints=sum(earlier.is_new(known) for known in named),
         cache_commands=commands.calls,
-        cache_hit_share=commands.hit_share,
+        cache_hit_share=hit_share,
         agents=len(agents),
         agents_live=live,
         lost_calls=sum(agent.lost_calls for agent in agents),

@@ -323,7 +323,7 @@ class KeyLine(Answer, frozen=True):
     commands: dict[str, int]
     calls: int
     per_s: float
-    hits: int
+    hits: int  # of reading commands
     misses: int
     hit_share: float | None
     value_mean_bytes: float
@@ -353,7 +353,7 @@ class MissCurve(Answer, frozen=True):
     protocol: str
     reads: int
     share: float  # of keys that are followed
-    miss_share_now: float | None  # measured by outcomes of that protocol
+    miss_share_now: float | None  # seen, of the protocols it speaks
     points: list[CurvePoint]
     advice: str  # one sentence: what twice the memory would buy; "" where there is too little to say
 
