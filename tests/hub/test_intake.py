@@ -52,7 +52,17 @@ def bomb() -> bytes:
     return framed(b"".join(parts) + deflater.flush())
 
 
+def crowded(rows: int) -> bytes:
+    """Little on the wire, and rows without end."""
+    one = msgspec.msgpack.encode(row())
+    written = msgspec.msgpack.encode(good() | {"endpoints": [{**endpoint(1), "rows": "here"}] * 8})
+    many = b"\xdd" + (rows // 8).to_bytes(4, "big") + one * (rows // 8)
+    return framed(zlib.compress(written.replace(b"\xa4here", many)))
+
+
 HOSTILE = {
+    "10,000 rows": crowded(10_000),
+    "100,000 rows": crowded(100_000),
     "nothing": b"",
     "no batch": b"GET / HTTP/1.1\r\n\r\n",
     "cut": encode(good())[:-1],

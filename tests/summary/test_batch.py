@@ -158,6 +158,13 @@ def test_bombs_cost_little(text: bytes) -> None:
         decode(record_of(text))
 
 
+@pytest.mark.parametrize(("word", "most"), batch.WORDS_MOST.items())
+def test_what_is_too_many_is_counted_before_it_is_decoded(word: bytes, most: int) -> None:
+    for more, said in ((0, "not a batch: "), (1, f"at most {most}")):
+        with pytest.raises(BatchError, match=said):
+            decode(batch.encode({"": word * (most + more)}))
+
+
 def test_a_length_that_is_too_much_is_not_read() -> None:
     with pytest.raises(BatchError, match="at most"):
         decode(batch.MAGIC + (batch.RECORD_MOST + 1).to_bytes(4, "big") + bytes(8))

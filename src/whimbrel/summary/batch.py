@@ -29,6 +29,8 @@ RECORD_MOST = 16 << 20  # bytes of a record: 4096 busy rows and 8 MiB of schemas
 DECODED_MOST = 48 << 20  # bytes of msgpack; the same before compression is about 10 MiB
 DEPTH_MOST = 160  # of nested schemas: the agent's own limit is 64 levels
 ROWS_MOST = 8192  # endpoints, rows, edges of one batch: the agent's own limit is 4096
+NODES_MOST = 1 << 18  # places in all schemas of a batch: the agent's 8 MiB hold fewer
+WORDS_MOST = {b"request": 4 * ROWS_MOST, b"seen": NODES_MOST}  # each row has the one, each place in a schema the other
 TEXT_MOST = 8192  # characters of a template
 NAME_MOST = 256  # of anything else
 BUCKETS = 1856  # base/histogram's
@@ -230,7 +232,7 @@ def _decode_body(header: bytes, body: bytes) -> dict[str, Any]:
     if zlib.crc32(body).to_bytes(4, "big") != header[8:12]:
         raise BatchError("the record is damaged: its checksum is another")
     try:
-        document = _decoder.decode(_inflate(body))
+        document = _decoder.decode(_counted(_inflate(body)))
     except (msgspec.DecodeError, RecursionError) as error:
         raise BatchError(f"not a batch: {error}") from None
     if document["v"] != VERSION:
@@ -250,8 +252,18 @@ def _inflate(body: bytes) -> bytes:
     return text
 
 
+def _counted(text: bytes) -> bytes:
+    """Before anything is made of it: some kilobytes of zlib can be a million rows, and seconds of decoding."""
+    for word, most in WORDS_MOST.items():
+        if (found := text.count(word)) > most:
+            raise BatchError(f"{found} times {word.decode()!r}; a batch has at most {most}")
+    return text
+
+
 def _check(document: BatchDoc) -> None:
     """What types do not say."""
+    if (rows := sum(len(endpoint["rows"]) for endpoint in document["endpoints"])) > ROWS_MOST:
+        raise BatchError(f"{rows} rows; at most {ROWS_MOST} are read")
     for endpoint in document["endpoints"]:
         _check_shape(endpoint.get("body"), endpoint.get("query"), endpoint.get("headers"))
         for row in endpoint["rows"]:
