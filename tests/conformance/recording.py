@@ -8,16 +8,14 @@ period, and each is answered after as long as the API said.
 from __future__ import annotations
 
 import io
+import json
 import os
 import random
 import signal
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +27,9 @@ from whimbrel.up.demo_tally import Tally
 from whimbrel.up.demo_visits import CHECKOUT, OFFICE, PHONES, STOREFRONT, Visitor
 
 from .pcaps import Talk
-from .servers import child_environment, free_port
+from .programs import START_S, Program, program
+from .servers import free_port
 
-START_S, STOP_S = 30.0, 20.0
 NS = 10**9
 PACKET_NS = 1000  # between packets that follow each other
 NAME, PORT = "shop.internal:9810", 9810  # in captures, whatever port was free
@@ -139,50 +137,32 @@ def capture(tapes: dict[str, Sequence[Exchange]], start_s: int, length_s: int) -
 
 @dataclass
 class Api:
-    """A demo_api process."""
+    """The demo's API, on free ports."""
 
+    program: Program
     address: Address
     second: Address
-    process: subprocess.Popen[bytes]
-    log: Path
     counts: Path
-    tallies: dict[str, Tally] = field(default_factory=dict)
-
-    def wait_for(self, words: str) -> None:
-        deadline = time.monotonic() + START_S
-        while words not in self.log.read_text():
-            assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.02)
 
     def deploy(self) -> None:
-        self.process.send_signal(signal.SIGUSR1)
-        self.wait_for("version 2 is deployed")
+        self.program.send(signal.SIGUSR1)
+        self.program.wait_for("version 2 is deployed")
 
-    def stop(self) -> None:
-        self.process.terminate()
-        assert self.process.wait(STOP_S) == 0, self.log.read_text()
+    def stop(self) -> dict[str, Any]:
+        """What it counted."""
+        self.program.stop()
+        found: dict[str, Any] = json.loads(self.counts.read_text())
+        return found
 
 
 @contextmanager
 def api(place: Path, *arguments: str) -> Iterator[Api]:
-    """The demo's API on free ports; ended, if the test has not, by its own id."""
     address, second = (Address("127.0.0.1", free_port()) for _ in range(2))
-    log, counts = place / "api.log", place / "api.json"
+    counts = place / "api.json"
     argv = ["--listen", str(address), "--second", str(second), "--counts", str(counts), *arguments]
-    environment = child_environment()
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "whimbrel.up.demo_api", *argv],
-            stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment,
-        )  # fmt: skip
-    try:
-        found = Api(address, second, process, log, counts)
-        found.wait_for("listening on")
-        yield found
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait(STOP_S)
+    with program(place, "api", "whimbrel.up.demo_api", *argv) as started:
+        started.wait_for("listening on")
+        yield Api(started, address, second, counts)
 
 
 class Crowd:

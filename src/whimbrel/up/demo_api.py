@@ -100,7 +100,7 @@ def run(values: Values) -> None:
         cache.close()
         client.close()
         if values["counts"] is not None:
-            write(Path(values["counts"]), shop.tally, stock.tally)
+            write(Path(values["counts"]), shop.tally, stock.tally, cache.tally)
 
 
 async def serve(

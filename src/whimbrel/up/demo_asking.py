@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,7 +17,7 @@ from urllib.parse import urlencode
 import httpx
 
 from whimbrel.base.values import Address
-from whimbrel.up.demo_tally import Tally
+from whimbrel.up.demo_tally import Answered, Tally
 
 TIMEOUT_S = 10.0
 CURL_S = 20.0
@@ -114,9 +115,11 @@ class Caller:
     ) -> Answer:
         """`path` is `template` where it has no parameters; `send` goes as JSON, pairs of text as a form."""
         body, kind = _encoded(send)
+        began = time.perf_counter_ns()
         answer = self.asking.ask(method, path or template, body, {**kind, **headers})
+        took_ns = time.perf_counter_ns() - began
         self.version = int(answer.headers.get("api-version") or self.version)
-        self.tally.count(f"shop {method} {template} {answer.status}")
+        self.tally.add(Answered("shop", method, template, answer.status, took_ns=took_ns))
         return answer
 
 

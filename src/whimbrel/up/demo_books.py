@@ -16,7 +16,7 @@ from typing import Any
 
 BOOKS = 240
 ADDED_MOST = 500  # books, carts and orders that calls made, each
-GENRES = ("poetry", "travel", "natural history", "crime", "cookery", "science", "letters")
+GENRES = ("poetry", "travel", "nature", "crime", "cookery", "science", "letters")
 FORMATS = ("hardback", "paperback", "audio")
 GIVEN = ("Ada", "Bruno", "Cleo", "Doris", "Emil", "Fenna", "Gustav", "Hanna", "Ivo", "Juno")
 FAMILY = ("Marsh", "Tern", "Heron", "Reed", "Plover", "Stone", "Dunlin", "Sedge")

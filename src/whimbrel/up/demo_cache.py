@@ -19,6 +19,7 @@ from pymemcache.client.base import PooledClient
 from pymemcache.exceptions import MemcacheError
 
 from whimbrel.base.values import Address
+from whimbrel.up.demo_tally import Tally
 
 TIMEOUT_S = 1.0
 POOL_MOST = 16  # connections of each protocol
@@ -84,10 +85,12 @@ class Cache:
         self.memcache = memcache_client(address, source) if address else None
         self.trouble = trouble
         self.is_away = False
+        self.tally = Tally()
 
     def read(self, key: str, seconds: int, make: Callable[[], Any]) -> Any:
         """JSON at `key` in Redis's words; made and kept when it is not there."""
         found = self._tried(lambda: self.redis.get(key) if self.redis else None)
+        self._count(f"redis get {'miss' if found is None else 'hit'}")
         if found is not None:
             return json.loads(cast("bytes", found))
         made = make()
@@ -96,19 +99,28 @@ class Cache:
 
     def keep(self, key: str, seconds: int, value: Any) -> None:
         self._tried(lambda: self.redis.set(key, json.dumps(value), ex=seconds) if self.redis else None)
+        self._count("redis set stored")
 
     def drop(self, key: str) -> None:
         self._tried(lambda: self.redis.delete(key) if self.redis else None)
+        self._count("redis del")
 
     def compute(self, key: str, seconds: int, make: Callable[[], Any]) -> Any:
         """The same in memcache's words."""
         found = self._tried(lambda: self.memcache.get(key) if self.memcache else None)
+        self._count(f"memcache get {'miss' if found is None else 'hit'}")
         if found is not None:
             return json.loads(found)
         made = make()
         value = json.dumps(made).encode()
         self._tried(lambda: self.memcache.set(key, value, expire=seconds, noreply=False) if self.memcache else None)
+        self._count("memcache set stored")
         return made
+
+    def _count(self, name: str) -> None:
+        """As the clients of the cache do, where there is one and it answered."""
+        if self.redis and not self.is_away:
+            self.tally.count(name)
 
     def _tried(self, ask: Callable[[], Any]) -> Any:
         """None when the cache is away, which is said once until it is back."""

@@ -139,7 +139,7 @@ class Crowd:
         self.api: Address = values["api"]
         self.cache: Address | None = values["cache"]
         self.rate, self.most, self.seed = float(values["rate"]), values["visits"], values["seed"]
-        self.tally = Tally()
+        self.tally = Tally(detailed=values["counts"] is not None)
         self.stop = threading.Event()
         self.away: set[str] = set()
 
