@@ -138,10 +138,8 @@ def shoot(browser: Browser, address: str, look: str, target: Path) -> list[str]:
 
 
 def wait_for_charts(page: Page) -> None:
-    page.wait_for_function(
-        "!document.querySelector('[data-chart]') || document.documentElement.dataset.charts === 'drawn'",
-        timeout=DRAWN_MS,
-    )
+    if page.locator("[data-chart]").count():
+        page.wait_for_selector("html[data-charts=drawn]", state="attached", timeout=DRAWN_MS)
 
 
 def main() -> int:

@@ -55,8 +55,9 @@ const colourOf = (series) => colour(COLOURS[series.colour] || series.colour);
 
 // ---- from data to what Plotly takes
 
+// The last are drawn first: where few calls make p99.9 the same as p99, it is p99 that is seen.
 function lines(data) {
-  return data.series.map((one) => ({
+  return data.series.toReversed().map((one) => ({
     x: data.x, y: one.values, name: one.name, type: "scatter", mode: pointsAlone(one.values) ? "lines+markers" : "lines",
     line: { width: LINE_WIDTH, color: colourOf(one) }, marker: { size: 4, color: colourOf(one) },
     text: one.values.map((value) => (value === null ? "" : SAID[data.unit](value))),
@@ -147,7 +148,7 @@ function layout(data) {
     hovermode: data.kind === "lines" || data.kind === "stack" ? "x unified" : "closest",
     hoverlabel: { bgcolor: colour("panel"), bordercolor: colour("line-strong"), font: { family, size: 12, color: colour("ink") } },
     showlegend: data.kind === "lines" || data.kind === "stack" ? data.series.length > 1 : false,
-    legend: { orientation: "h", traceorder: "normal", x: 1, xanchor: "right", y: 1.01, yanchor: "bottom", font: { size: 11.5 } },
+    legend: { orientation: "h", traceorder: data.kind === "lines" ? "reversed" : "normal", x: 1, xanchor: "right", y: 1.01, yanchor: "bottom", font: { size: 11.5 } },
     dragmode: data.kind === "curve" ? false : "zoom",
     xaxis: { ...axis, ...across(data), showgrid: false, ticks: "outside", ticklen: 4 },
     yaxis: { ...axis, ...upright(data), fixedrange: true },

@@ -19,7 +19,23 @@ Values = Sequence[float | None]
 
 LATENCIES = (("p50", "p50_ns"), ("p90", "p90_ns"), ("p99", "p99_ns"), ("p99.9", "p999_ns"))
 HEAT_LABELS_MOST = 9
-CLASSES = ("2xx", "3xx", "1xx", "4xx", "5xx", "none")  # from the bottom of a stack to what stands out on top
+# What a stack is made of, from its bottom to what stands out on top, and in which colour.
+ENDINGS = {
+    "2xx": "2xx",
+    "hit": "2xx",
+    "stored": "2xx",
+    "ok": "2xx",
+    "3xx": "3xx",
+    "1xx": "1xx",
+    "miss": "3xx",
+    "not_stored": "3xx",
+    "unknown": "none",
+    "4xx": "4xx",
+    "error": "5xx",
+    "5xx": "5xx",
+    "none": "none",
+}
+ORDER = tuple(ENDINGS)
 
 
 def chart(kind: str, unit: str, span: Span, starts: Sequence[int], series: Sequence[Mapping[str, Any]]) -> Chart:
@@ -66,10 +82,13 @@ def rates(span: Span, points: Sequence[Point], name: str = "commands") -> Chart:
 
 
 def statuses(view: EndpointView) -> Chart:
-    """Calls a second by class of status."""
+    """Calls a second by class of status, of caches by outcome."""
     step = view.span.step_s
-    known = sorted(view.status_points, key=lambda name: CLASSES.index(name) if name in CLASSES else len(CLASSES))
-    series = [line(name, name, [calls / step for calls in view.status_points[name]]) for name in known]
+    known = sorted(view.status_points, key=lambda name: ORDER.index(name) if name in ENDINGS else len(ORDER))
+    series = [
+        line(name.replace("_", " "), ENDINGS.get(name, "none"), [calls / step for calls in view.status_points[name]])
+        for name in known
+    ]
     return chart("stack", "per_s", view.span, starts_of(view.points), series)
 
 

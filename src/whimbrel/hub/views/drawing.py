@@ -161,7 +161,7 @@ def placed(columns: Sequence[Sequence[str]], known: Mapping[str, MapNode], heigh
 def pairs(links: Sequence[MapLink]) -> dict[tuple[str, str], list[MapLink]]:
     """What goes from one box to another is one arrow, whatever it speaks; the busiest link first."""
     found: dict[tuple[str, str], list[MapLink]] = {}
-    for link in sorted(links, key=lambda link: (-busy(link), link.protocol, link.name)):
+    for link in sorted(links, key=lambda link: (-busy(link), link.protocol, link.name, link.source, link.target)):
         found.setdefault((link.source, link.target), []).append(link)
     return found
 

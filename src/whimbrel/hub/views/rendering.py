@@ -90,7 +90,7 @@ def problem(request: Request, status: int, message: str, headers: Mapping[str, s
         again = request.method == "GET" and target != "/"
         return RedirectResponse(f"{LOGIN}?{urlencode({'next': target})}" if again else LOGIN, SEE_OTHER)
     title = TITLES.get(status, "That did not work")
-    shown = page(request, "trouble.html", status, title=title, message=sentence(message), **way_back(request))
+    shown = page(request, "trouble.html", status, title=title, message=message, **way_back(request))
     shown.headers.update({name: value for name, value in headers.items() if name.lower() != "www-authenticate"})
     return shown
 
@@ -101,7 +101,3 @@ def way_back(request: Request) -> dict[str, str]:
     if place and request.url.query:
         return {"back": place.path, "back_words": place.title}
     return {"back": "/", "back_words": "Overview"}
-
-
-def sentence(message: str) -> str:
-    return f"{message[:1].upper()}{message[1:]}."
