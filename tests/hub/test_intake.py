@@ -183,6 +183,19 @@ def test_who_sends_too_fast_waits_and_the_others_do_not(tmp_path) -> None:
         assert hub.get("/api/agents").status == 200
 
 
+def test_who_announces_much_and_sends_nothing_holds_up_nobody_else(locked_hub: Hub) -> None:
+    own = f"Authorization: Bearer {locked_hub.tokens['agent']}\r\nContent-Length: {RECORD_MOST}\r\n\r\n"
+    with socket.create_connection((locked_hub.host, locked_hub.port), timeout=30) as connection:
+        connection.sendall((HEAD + own).encode())
+        deadline_s = time.monotonic() + 30
+        while (reply := locked_hub.send(record(), **locked_hub.bearer("agent"))).status == 200:
+            assert time.monotonic() < deadline_s
+        assert reply.status == 503 and "too many batches at once" in reply.error and "retry-after" in reply.headers
+        assert locked_hub.send(record(), **locked_hub.bearer("admin")).status == 200
+    while locked_hub.send(record(), **locked_hub.bearer("agent")).status == 503:
+        assert time.monotonic() < deadline_s
+
+
 def test_what_was_taken_is_answered(hub: Hub) -> None:
     number = next(_numbers)
     sent = batch(endpoint(number, row(3), row(1, 503), host="answered.example"), start=now() - 60)

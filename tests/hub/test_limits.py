@@ -54,18 +54,27 @@ def test_names_that_are_made_up_do_not_fill_the_memory() -> None:
 
 
 def test_a_budget_is_given_back_whatever_happens() -> None:
-    budget = Budget(100)
-    with budget.hold(60, "batches"):
-        with pytest.raises(Refusal) as caught, budget.hold(50, "batches"):
+    budget = Budget(100, 60)
+    with budget.hold("a", 60, "batches"):
+        with pytest.raises(Refusal) as caught, budget.hold("b", 50, "batches"):
             pass
-        with budget.hold(40, "batches"):
-            assert budget.held == 100
-    assert (caught.value.status, budget.held, budget.refused) == (503, 0, 1)
-    with pytest.raises(KeyError), budget.hold(100, "batches"):
+        with budget.hold("b", 40, "batches"):
+            assert budget.held == {"a": 60, "b": 40}
+    assert (caught.value.status, budget.held, budget.refused) == (503, {}, 1)
+    with pytest.raises(KeyError), budget.hold("a", 60, "batches"):
         raise KeyError
-    assert budget.held == 0
-    with budget.hold(500, "batches"):  # alone, the largest is taken: what may come at all is bounded elsewhere
-        assert budget.held == 500
+    assert budget.held == {}
+    with budget.hold("a", 500, "batches"):  # alone, the largest is taken: what may come at all is bounded elsewhere
+        assert budget.held == {"a": 500}
+
+
+def test_one_who_holds_much_leaves_the_rest_to_others() -> None:
+    budget = Budget(100, 30)
+    with budget.hold("a", 20, "batches"):
+        with pytest.raises(Refusal, match="too many batches at once"), budget.hold("a", 20, "batches"):
+            pass
+        with budget.hold("b", 20, "batches"), budget.hold("a", 10, "batches"):
+            assert budget.held == {"a": 30, "b": 20}
 
 
 def test_a_gate_lets_so_many_in_and_few_wait() -> None:

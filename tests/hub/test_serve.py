@@ -12,6 +12,8 @@ import pytest
 from tests.hub.batches import batch, edge, endpoint, row
 from tests.hub.running import END_S, Hub, opened, running, start
 from whimbrel.hub.duck import DuckArchive
+from whimbrel.hub.serve import reached
+from whimbrel.net.listener import Address
 from whimbrel.summary.batch import encode
 
 FIRST_WINDOW = int(time.time()) // 10 * 10 - 7200
@@ -80,6 +82,19 @@ def test_what_stops_it_from_starting_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "e").mkdir()
     (tmp_path / "e" / "archive.duckdb").write_bytes(b"no database" * 1000)
     assert "cannot be opened as an archive" in refused(tmp_path / "e")
+
+
+@pytest.mark.parametrize(
+    ("listen", "shown"),
+    [
+        ("0.0.0.0:1", "127.0.0.1:1"),
+        ("[::]:1", "[::1]:1"),
+        ("127.0.0.1:1", "127.0.0.1:1"),
+        ("hub.example:1", "hub.example:1"),
+    ],
+)
+def test_what_it_says_can_be_opened(listen: str, shown: str) -> None:
+    assert str(reached(Address.parse(listen))) == shown
 
 
 def test_two_hubs_do_not_share_an_archive(open_hub: Hub) -> None:

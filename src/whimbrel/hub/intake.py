@@ -30,9 +30,10 @@ STATUSES = {Outcome.STORED: 200, Outcome.DUPLICATE: 409}
 async def take_batch(service: Service, request: Request) -> Response:
     """One record in the body; 200 once it is on disk."""
     visitor = service.access.require(request, "send")
-    service.batches.take(sender(visitor, request), "batches")
+    key = sender(visitor, request)
+    service.batches.take(key, "batches")
     require_type(request, CONTENT_TYPE)
-    with service.bodies.hold(announced(request, RECORD_MOST), "batches"):
+    with service.bodies.hold(key, announced(request, RECORD_MOST), "batches"):
         record = await read_body(request, RECORD_MOST)
         service.traffic.batch_bytes += len(record)
         async with service.decoding.through("batches"):

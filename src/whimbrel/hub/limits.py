@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -51,22 +51,26 @@ class Buckets:
 
 
 class Budget:
-    """`most` of something, held by whoever reads."""
+    """`most` of something, held by whoever reads; `most_each` for one of them."""
 
-    def __init__(self, most: int) -> None:
-        self.most, self.held, self.refused = most, 0, 0
+    def __init__(self, most: int, most_each: int) -> None:
+        self.most, self.most_each, self.refused = most, most_each, 0
+        self.held: Counter[str] = Counter()
 
     @contextmanager
-    def hold(self, amount: int, what: str) -> Iterator[None]:
-        """Refusal 503 where others hold too much."""
-        if self.held and self.held + amount > self.most:
+    def hold(self, key: str, amount: int, what: str) -> Iterator[None]:
+        """Refusal 503 where others hold too much, or this one does: alone, whatever it is will do."""
+        own, all_held = self.held[key], self.held.total()
+        if (own and own + amount > self.most_each) or (all_held and all_held + amount > self.most):
             self.refused += 1
             raise later(503, f"too many {what} at once", 1)
-        self.held += amount
+        self.held[key] += amount
         try:
             yield
         finally:
-            self.held -= amount
+            self.held[key] -= amount
+            if not self.held[key]:
+                del self.held[key]
 
 
 class Gate:

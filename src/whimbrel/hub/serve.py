@@ -17,6 +17,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import uvicorn
 
@@ -30,10 +31,11 @@ from whimbrel.hub.ingest import Ingest
 from whimbrel.hub.options import ARCHIVE_NAME, JOURNAL_NAME, MIB, HubOptions
 from whimbrel.hub.service import Service
 from whimbrel.hub.sessions import Sessions, open_key
-from whimbrel.net.listener import Listener, open_listeners
+from whimbrel.net.listener import Address, Listener, open_listeners
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-CONNECTIONS_MOST = 1024  # at once; the next is answered 503
+CONNECTIONS_MOST = 512  # at once, of the 1,024 files that a process usually may open; the next is answered 503
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is listened on was asked for
 IDLE_S = 30  # a connection without a request
 HEAD_BYTES_MOST = 32 * 1024  # of a request's line and headers
 OTHERS_NOTHING = 0o077  # of the files that are made: archive, journal, backups
@@ -104,7 +106,7 @@ class HubServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        print(f"hub: open http://{self.listeners[0].address}/", flush=True)
+        print(f"hub: open http://{reached(self.listeners[0].address)}/", flush=True)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -116,6 +118,11 @@ class HubServer(uvicorn.Server):
             yield
         finally:
             ignore_signals()
+
+
+def reached(address: Address) -> Address:
+    """Where a browser on this machine finds it: no browser opens "every address"."""
+    return replace(address, host=EVERYWHERE.get(address.host, address.host))
 
 
 def ignore_signals() -> None:

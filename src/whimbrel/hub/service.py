@@ -28,6 +28,7 @@ from whimbrel.hub.ingest import Ingest
 from whimbrel.hub.limits import Buckets, Budget, Gate
 from whimbrel.hub.patience import Patience, TooSlowError
 from whimbrel.hub.refusal import Refusal, later
+from whimbrel.summary.batch import RECORD_MOST
 
 QUESTIONS_AT_ONCE = 4  # each has a cursor; more would share the same cores and the same memory
 QUESTIONS_WAITING = 64  # pages that refresh themselves in a few dozen browsers
@@ -38,7 +39,7 @@ DECODED_WAITING = 64
 DECODE_WAIT_S = 5.0  # an agent waits ten seconds for an answer
 BATCHES_PER_S, BATCHES_BURST = 50.0, 500.0  # a token: an agent sends six a minute, and what waited in its spool
 LOGINS_PER_S, LOGINS_BURST = 0.2, 10.0  # an address: people mistype
-BODIES_BYTES_MOST = 64 << 20  # of batches that are being read: four of the largest
+BODIES_BYTES_MOST = 4 * RECORD_MOST  # of batches that are being read; one sender has a quarter of it
 RETRY_S = 5.0
 
 T = TypeVar("T")
@@ -60,7 +61,7 @@ class Service:
     def __post_init__(self) -> None:
         self.questions = Gate(QUESTIONS_AT_ONCE, QUESTIONS_WAITING, QUESTION_WAIT_S)
         self.decoding = Gate(DECODED_AT_ONCE, DECODED_WAITING, DECODE_WAIT_S)
-        self.bodies = Budget(BODIES_BYTES_MOST)
+        self.bodies = Budget(BODIES_BYTES_MOST, RECORD_MOST)
         self.batches = Buckets(BATCHES_PER_S, BATCHES_BURST)
         self.logins = Buckets(LOGINS_PER_S, LOGINS_BURST)
         self.backing_up = asyncio.Lock()
