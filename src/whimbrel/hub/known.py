@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-IDENTITY = ("protocol", "method", "host", "template", "agent")
+WORDS = ("protocol", "method", "host", "template")
+IDENTITY = (*WORDS, "agent")
 
 Words = dict[str, str]
 Host = tuple[str, str]  # protocol and host
@@ -22,6 +23,11 @@ class Known:
     identities: Mapping[int, Words]  # by root
     kinds: Mapping[int, Collection[str]]  # of authentication, by root
     hosts: Mapping[Host, Host]  # what hidden ones are called now
+
+    def alike(self, number: int) -> list[int]:
+        """Roots with the same words."""
+        words = self.identities.get(number)
+        return [root for root, each in self.identities.items() if words and all(each[w] == words[w] for w in WORDS)]
 
 
 def known(ask: Callable[[str], list[tuple[Any, ...]]]) -> Known:

@@ -49,6 +49,7 @@ from whimbrel.hub.tables import (
     merged,
     period,
 )
+from whimbrel.summary.batch import BatchError
 
 POINTS_MOST = 10_000  # steps of one chart: more than a screen has columns
 
@@ -122,10 +123,10 @@ class Questions:
 
     # ---- endpoints
 
-    def endpoints(self, asked: Period) -> list[EndpointRow]:
+    def endpoints(self, asked: Period, endpoints: Collection[str] | None = None) -> list[EndpointRow]:
         """Those that were called in the period; their first and last windows there."""
         with self.asking() as moment:
-            source = self._calls(moment, asked, None, ("endpoint", "opened", "closed"))
+            source = self._calls(moment, asked, endpoints, ("endpoint", "opened", "closed"))
             called = moment.all(
                 f"SELECT endpoint, MIN(opened), MAX(closed) FROM ({source}) AS s GROUP BY endpoint ORDER BY endpoint"  # noqa: S608
             )
@@ -141,6 +142,12 @@ class Questions:
             for endpoint, first, last in called
             if endpoint in known.identities  # loaded since
         ]
+
+    def alike(self, endpoint: str) -> list[str]:
+        try:
+            return [id_of(number) for number in self._known().alike(number_of(endpoint))]
+        except BatchError:  # no id at all
+            return []
 
     def _known(self) -> Known:
         told, kept = self.told, self.known

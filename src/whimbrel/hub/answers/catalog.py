@@ -6,7 +6,7 @@ one endpoint, known by the least of its ids and found by every one of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from whimbrel.hub.answers.asked import GRID_S
@@ -121,9 +121,10 @@ class Before:
         return self.has_data and known.words not in self.catalog.known
 
 
-def known_before(archive: Archive, start: int) -> Before:
+def known_before(archive: Archive, start: int, ids: Collection[str] | None = None) -> Before:
+    """Of the endpoints with these ids, or of all."""
     past = Period(0, start)
-    catalog = Catalog.of_rows(archive.endpoints(past))
+    catalog = Catalog.of_rows(archive.endpoints(past, ids))
     return Before(catalog, bool(catalog) or bool(archive.agents(past)))
 
 

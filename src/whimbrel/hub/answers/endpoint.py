@@ -20,7 +20,7 @@ from whimbrel.hub.answers.shapes import (
     StatusLine,
     TtlLine,
 )
-from whimbrel.hub.archive import HEAT_STEPS, Archive, HeatCell, StatusRow
+from whimbrel.hub.archive import HEAT_STEPS, Archive, StatusRow
 from whimbrel.hub.model import OCTAVE_STEPS, added, bucket_bounds_ns
 from whimbrel.hub.periods import schemas_in_force
 from whimbrel.hub.schema import Schema, unite
@@ -33,7 +33,10 @@ HEAT_BOUNDS_NS = [bucket_bounds_ns(place)[0] for place in range(0, 29 * OCTAVE_S
 
 def endpoint(archive: Archive, asked: Asked, endpoint_id: str) -> EndpointView:
     known = find(archive, asked, endpoint_id)
-    earlier, told = known_before(archive, asked.period.start), heard(archive.agents(asked.period), asked.period)
+    earlier, told = (
+        known_before(archive, asked.period.start, known.ids),
+        heard(archive.agents(asked.period), asked.period),
+    )
     http = known.protocol == HTTP
     rows = archive.statuses(asked.period, known.ids)
     steps = archive.timeline(asked.period, asked.step_s, known.ids, ("last",) if http else ("last", "marks"))
@@ -50,7 +53,7 @@ def endpoint(archive: Archive, asked: Asked, endpoint_id: str) -> EndpointView:
         statuses=_statuses(rows),
         points=points(asked, steps, known.protocol, told),
         status_points=_status_points(asked, steps, http=http),
-        heat=_heat(asked, archive.heat(asked.period, asked.step_s, known.ids)),
+        heat=_heat(asked, steps),
         request=request_sizes(rows),
         response=response_sizes(rows),
         clients=max((row.clients for row in rows), default=0),
@@ -65,8 +68,9 @@ def endpoint(archive: Archive, asked: Asked, endpoint_id: str) -> EndpointView:
 
 def find(archive: Archive, asked: Asked, endpoint_id: str) -> Known:
     """By any of its ids; one that was not called in the period is known all the same."""
+    alike = archive.alike(endpoint_id)
     for period in (asked.period, EVER):
-        known = Catalog.of_rows(archive.endpoints(period)).by_id.get(endpoint_id)
+        known = Catalog.of_rows(archive.endpoints(period, alike)).by_id.get(endpoint_id)
         if known is not None:
             return known
     raise UnknownError(f"no endpoint {endpoint_id!r} in the archive")
@@ -124,15 +128,20 @@ def _status_points(asked: Asked, rows: Iterable[StatusRow], *, http: bool) -> di
 # ---- latencies by time ---------------------------------------------------------------------------------
 
 
-def _heat(asked: Asked, cells: Sequence[HeatCell]) -> Heat:
+def _heat(asked: Asked, steps: Iterable[StatusRow]) -> Heat:
+    """From the histograms that the chart has anyway."""
     starts = list(asked.starts())
-    low = min((cell.low for cell in cells), default=0)
-    high = max((cell.high for cell in cells), default=0)
-    bounds = [bound for bound in HEAT_BOUNDS_NS if low <= bound <= high] if cells else []
     columns = {start: column for column, start in enumerate(starts)}
-    rows = {bound: row for row, bound in enumerate(bounds)}
+    cells = Counter[tuple[int, int]]()
+    for row in steps:
+        for place, calls in row.last.buckets.items():
+            cells[columns[row.start], place // HEAT_STEPS] += calls
+    rows = [row for _, row in cells]
+    low, high = min(rows, default=0), max(rows, default=-1)
     return Heat(
-        starts=starts, bounds_ns=bounds, cells=[[columns[cell.start], rows[cell.low], cell.calls] for cell in cells]
+        starts=starts,
+        bounds_ns=HEAT_BOUNDS_NS[low : high + 2] if rows else [],
+        cells=[[column, row - low, calls] for (column, row), calls in sorted(cells.items())],
     )
 
 

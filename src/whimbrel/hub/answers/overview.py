@@ -22,8 +22,8 @@ def overview(archive: Archive, asked: Asked) -> Overview:
     told = heard(agents, asked.period)
     length_s = seconds(told)
     calls, commands = catalog.of(HTTP), catalog.of(*CACHES)
-    steps = archive.timeline(asked.period, asked.step_s, ids_of(calls))
-    cache_steps = archive.timeline(asked.period, asked.step_s, ids_of(commands), ("last", "marks"))
+    steps = archive.traffic(asked.period, asked.step_s, [HTTP], ("last",))
+    cache_steps = archive.traffic(asked.period, asked.step_s, CACHES)
     reads = archive.statuses(asked.period, ids_of(known for known in commands if known.is_read), ("marks",))
     rows = catalog.grouped(archive.statuses(asked.period, ids_of(calls), ("last",)))
     named = [one for one in counted(calls, rows) if not one.known.is_other]

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from whimbrel.hub.answers.asked import Asked
-from whimbrel.hub.answers.catalog import Catalog, Known, heard, ids_of, seconds
+from whimbrel.hub.answers.catalog import Catalog, Known, heard, seconds
 from whimbrel.hub.answers.measures import CACHES, HTTP, quantiles, share, tally
 from whimbrel.hub.answers.shapes import MapLink, MapNode, ServiceLine, Services
 from whimbrel.hub.archive import Archive, EdgeRow, StatusRow
@@ -29,9 +29,7 @@ CLIENTS_MOST = 12  # that only call, of one class of addresses: more are one nod
 
 def services(archive: Archive, asked: Asked) -> Services:
     catalog = Catalog.of_rows(archive.endpoints(asked.period))
-    calls = archive.statuses(asked.period, ids_of(catalog.of(HTTP)), ("last",))
-    commands = archive.statuses(asked.period, ids_of(catalog.of(*CACHES)), ("last", "marks"))
-    rows = catalog.grouped([*calls, *commands])
+    rows = archive.hosts(asked.period)
     length_s = seconds(heard(archive.agents(asked.period), asked.period))
     edges = archive.edges(asked.period)
     nodes, links, truncated = service_map(edges, {known.service for known in catalog.of(HTTP)}, length_s)
@@ -44,14 +42,12 @@ def services(archive: Archive, asked: Asked) -> Services:
     )
 
 
-def _lines(
-    catalog: Catalog, rows: Mapping[tuple[str, str, str, str], Sequence[StatusRow]], length_s: int
-) -> list[ServiceLine]:
+def _lines(catalog: Catalog, rows: Mapping[tuple[str, str], Sequence[StatusRow]], length_s: int) -> list[ServiceLine]:
     several: dict[tuple[str, str], list[Known]] = {}
     for known in catalog:
         several.setdefault((known.protocol, known.service), []).append(known)
     lines = [
-        _line(protocol, name, of, [row for known in of for row in rows.get(known.words, ())], length_s)
+        _line(protocol, name, of, rows.get((protocol, of[0].words[2]), ()), length_s)
         for (protocol, name), of in several.items()
     ]
     return sorted(lines, key=lambda one: (-one.calls, one.protocol, one.name))
