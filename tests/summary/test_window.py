@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whimbrel.summary.batch import Batch, decode, encode
-from whimbrel.summary.testing_window import Watch
+from whimbrel.summary.testing_window import Watch, row_size
 
 Window = dict[str, Any]
 
@@ -187,6 +187,11 @@ def test_ids_are_the_same_after_a_restart_and_when_revealed() -> None:
             watch.call(host=b"h", target=b"/items")
             ids.add(watch.close()["endpoints"][0]["id"])
     assert len(ids) == 1
+
+
+def test_a_row_fits_its_block() -> None:
+    """Of the arena: one byte more would cost another KiB a row."""
+    assert row_size() <= 1024
 
 
 # ---- schemas

@@ -16,7 +16,7 @@ from whimbrel.summary.template cimport (
     NODE_LEAF, Node, Templates, template_current, template_find, template_id, template_key, templates_free,
     templates_new, templates_set_key)
 from whimbrel.summary.window cimport (
-    WindowData, window_call, window_edge, window_free, window_new, window_tls)
+    Row, WindowData, window_call, window_edge, window_free, window_new, window_tls)
 from whimbrel.base.buffer cimport Writer, writer_init, writer_len
 from whimbrel.summary.template cimport template_put
 
@@ -102,6 +102,10 @@ def latencies(values, also=(), Memory memory=None):
 
 def latency_size():
     return sizeof(Latency)
+
+
+def row_size():
+    return sizeof(Row)
 
 
 cdef class Sample:
