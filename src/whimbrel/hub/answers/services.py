@@ -30,30 +30,35 @@ CLIENTS_MOST = 12  # that only call, of one class of addresses: more are one nod
 def services(archive: Archive, asked: Asked) -> Services:
     catalog = Catalog.of_rows(archive.endpoints(asked.period))
     rows = archive.hosts(asked.period)
+    answered = {row.endpoint for row in archive.statuses(asked.period, None, ()) if 100 <= row.status <= 599}
     length_s = seconds(heard(archive.agents(asked.period), asked.period))
     edges = archive.edges(asked.period)
     nodes, links, truncated = service_map(edges, {known.service for known in catalog.of(HTTP)}, length_s)
     return Services(
         span=asked.span,
-        services=_lines(catalog, rows, length_s),
+        services=_lines(catalog, rows, answered, length_s),
         nodes=nodes,
         links=links,
         truncated=truncated,
     )
 
 
-def _lines(catalog: Catalog, rows: Mapping[tuple[str, str], Sequence[StatusRow]], length_s: int) -> list[ServiceLine]:
+def _lines(
+    catalog: Catalog, rows: Mapping[tuple[str, str], Sequence[StatusRow]], answered: set[str], length_s: int
+) -> list[ServiceLine]:
     several: dict[tuple[str, str], list[Known]] = {}
     for known in catalog:
         several.setdefault((known.protocol, known.service), []).append(known)
     lines = [
-        _line(protocol, name, of, rows.get((protocol, of[0].words[2]), ()), length_s)
+        _line(protocol, name, of, rows.get((protocol, of[0].words[2]), ()), answered, length_s)
         for (protocol, name), of in several.items()
     ]
     return sorted(lines, key=lambda one: (-one.calls, one.protocol, one.name))
 
 
-def _line(protocol: str, name: str, of: Sequence[Known], rows: Sequence[StatusRow], length_s: int) -> ServiceLine:
+def _line(
+    protocol: str, name: str, of: Sequence[Known], rows: Sequence[StatusRow], answered: set[str], length_s: int
+) -> ServiceLine:
     numbers = tally(rows, protocol)
     return ServiceLine(
         name=name,
@@ -64,13 +69,12 @@ def _line(protocol: str, name: str, of: Sequence[Known], rows: Sequence[StatusRo
         error_share=share(numbers.errors, numbers.calls),
         client_error_share=share(numbers.client_errors, numbers.calls),
         latency=quantiles(numbers.last),
-        is_documented=protocol == HTTP and _is_documented(of, rows),
+        is_documented=protocol == HTTP and _is_documented(of, answered),
     )
 
 
-def _is_documented(of: Sequence[Known], rows: Sequence[StatusRow]) -> bool:
+def _is_documented(of: Sequence[Known], answered: set[str]) -> bool:
     """Whether OpenAPI has words for any of its endpoints."""
-    answered = {row.endpoint for row in rows if 100 <= row.status <= 599}
     return any(
         known.words[1].lower() in METHODS and known.words[3].startswith("/") and not answered.isdisjoint(known.ids)
         for known in of
