@@ -107,6 +107,8 @@ THROUGH = {
     "net/loop": "server/test_worker.py",
     "net/stream": "server/test_worker.py",
     "up/demo_asking": "up/test_demo_visits.py",
+    "up/demo_caching": "up/test_demo_cache.py",
+    "up/demo_changes": "conformance/test_change_report.py",
     "up/demo_stock*": "up/test_demo_shop.py",
     "server/acceptor": "server/test_main.py",
     "server/contract": "server/test_worker.py",

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,11 @@ class Truth:
                 found[self.service(service), rest[0], rest[1], int(rest[2])] += calls
         return found
 
-    def views(self) -> Iterator[tuple[tuple[str, str, str], dict[str, Any]]]:
-        for line in self.ask("endpoints", protocol="http", limit=1000)["rows"]:
-            yield (line["service"], line["method"], line["template"]), self.ask(f"endpoints/{line['id']}")
+    @cached_property
+    def views(self) -> dict[tuple[str, str, str], dict[str, Any]]:
+        """Endpoints' pages by service, method and template."""
+        rows = self.ask("endpoints", protocol="http", limit=1000)["rows"]
+        return {(row["service"], row["method"], row["template"]): self.ask(f"endpoints/{row['id']}") for row in rows}
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +148,7 @@ def test_the_clients_and_the_api_agree(truth: Truth) -> None:
 
 def test_endpoints_and_their_statuses_are_those_that_were_counted(truth: Truth) -> None:
     told: Counter[tuple[str, str, str, int]] = Counter()
-    for name, view in truth.views():
+    for name, view in truth.views.items():
         told.update({(*name, line["status"]): line["calls"] for line in view["statuses"]})
         assert view["line"]["calls"] == sum(line["calls"] for line in view["statuses"])
     assert told == truth.calls()
@@ -227,7 +230,7 @@ def check(schema: dict[str, Any], told: dict[str, int], name: object) -> None:
 def test_schemas_are_those_of_what_was_sent(truth: Truth) -> None:
     checked = 0
     services = {truth.shop: "shop", truth.stock: "stock"}
-    for (service, method, template), view in truth.views():
+    for (service, method, template), view in truth.views.items():
         request: Counter[str] = Counter()
         for status in (line["status"] for line in view["statuses"]):
             detail = truth.api["details"][f"{services[service]} {method} {template} {status}"]
@@ -248,7 +251,7 @@ def test_schemas_are_those_of_what_was_sent(truth: Truth) -> None:
 
 def test_percentiles_are_between_what_the_api_and_its_clients_measured(truth: Truth) -> None:
     checked = 0
-    for (service, method, template), view in truth.views():
+    for (service, method, template), view in truth.views.items():
         for line in view["statuses"]:
             name = f"shop {method} {template} {line['status']}"
             around = sorted(truth.clients["details"].get(name, {}).get("took_ns", []))
