@@ -3,7 +3,9 @@
     <!-- tested -->                     the block that follows is run; its output is compared
     <!-- tested: numbers vary -->       the same, and any number, or time, stands for any other
     <!-- tested: serving -->            it stays running, as in another terminal, until the tutorial ends
+    <!-- tested: in time -->            the same, and it is run again until it shows that, for READY_S at most
     <!-- tested: then interrupt -->     run; then the newest that stays running is ended as Ctrl-C ends it
+    <!-- files: watch.md -->            the files of another tutorial are there
 
 In a console block `$ ` begins a command, what follows up to the next is its output (both streams), and `…` stands for
 anything, within a line or as a line for any number of them.  Any other block is a file, named by the comment that is
@@ -31,14 +33,14 @@ pytestmark = [pytest.mark.plain, pytest.mark.clients]
 
 ROOT = Path(__file__).resolve().parent.parent
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+HOW = "serving|numbers vary|in time|then interrupt"
 BLOCK = re.compile(
-    r"^<!-- tested(?:: (?P<how>serving|then interrupt|numbers vary))? -->\n```(?P<kind>\w+)\n(?P<text>.*?)^```$",
-    re.MULTILINE | re.DOTALL,
+    rf"^<!-- tested(?:: (?P<how>{HOW}))? -->\n```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
+FILES = re.compile(r"^<!-- files: (\w+\.md) -->$", re.MULTILINE)
 MARK = re.compile(r"^<!-- tested", re.MULTILINE)
-PORT = re.compile(
-    r"(?:(?<=:)|(?<=, )|(?<=-p )|(?<=port ))(?:112|80|98)\d\d\b"
-)  # those of the cache, of what is watched and of the hub
+# Those of the cache, of what is watched and of the hub.
+PORT = re.compile(r"(?:(?<=:)|(?<=, )|(?<=-p )|(?<=port ))(?:112|80|98)\d\d\b")
 NUMBER = re.compile(r"\d[\d,.]*(?: (?:µs|ms|s)\b)?")
 NEEDED = ("curl", "redis-cli")
 COMMAND_S, READY_S, STOP_S = 30.0, 20.0, 10.0
@@ -77,11 +79,12 @@ class Block:
 
 def blocks(path: Path) -> list[Block]:
     text = path.read_text()
+    others = [block for name in FILES.findall(text) for block in blocks(path.parent / name) if block.kind != "console"]
     found = [
         Block(m["kind"], m["how"] or "", m["text"], text.count("\n", 0, m.start()) + 1) for m in BLOCK.finditer(text)
     ]
     assert len(found) == len(MARK.findall(text)), f"{path.name}: a mark without a block, or one that is not known"
-    return found
+    return others + found
 
 
 def pattern(expected: str, *, numbers_vary: bool) -> re.Pattern[str]:
@@ -115,15 +118,24 @@ class Walk:
     ports: dict[str, str] = field(default_factory=dict)
     running: list[tuple[subprocess.Popen[bytes], Path]] = field(default_factory=list)
 
+    def port(self, named: str) -> str:
+        return self.ports.setdefault(named, free_port())
+
     def here(self, text: str) -> str:
-        return PORT.sub(lambda found: self.ports.setdefault(found[0], free_port()), text)
+        return PORT.sub(lambda found: self.port(found[0]), text)
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("WHIMBREL_")}
-        source = os.pathsep.join(filter(None, [str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]))
-        ports = {f"PORT_{port}": self.here(port) for _, port in DEFAULT_PORTS.values()}
-        return {**kept, **ports, "PATH": f"{self.place / 'bin'}{os.pathsep}{kept['PATH']}", "PYTHONPATH": source,
-                "HOME": str(self.place), "COLUMNS": "100", "WHIMBREL_STATE": str(self.place / "state"), "FAKETTY": "1", "PYTHONUNBUFFERED": "1"}  # fmt: skip
+        return kept | {
+            "PATH": f"{self.place / 'bin'}{os.pathsep}{kept['PATH']}",
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT / "src"), kept.get("PYTHONPATH", "")])),
+            "HOME": str(self.place),
+            "WHIMBREL_STATE": str(self.place / "state"),
+            "WHIMBREL_USER": "root",  # nobody cannot write here
+            "COLUMNS": "100",
+            "FAKETTY": "1",  # redis-cli shows types, as it does on a terminal
+            **{f"PORT_{port}": self.port(port) for _, port in DEFAULT_PORTS.values()},
+        }
 
     def start(self, command: str, output: Path) -> subprocess.Popen[bytes]:
         with output.open("wb") as sink:
@@ -141,8 +153,12 @@ class Walk:
             (self.place / name).write_text(text)
             return
         for command, expected in Block("console", block.how, text, block.line).steps():
-            wanted = pattern(expected, numbers_vary=block.how == "numbers vary")
+            wanted = pattern(expected, numbers_vary=block.how in ("numbers vary", "in time"))
             shown = self.serve(command, wanted) if block.how == "serving" else self.run(command)
+            deadline = time.monotonic() + READY_S
+            while block.how == "in time" and not wanted.fullmatch(plain(shown)) and time.monotonic() < deadline:
+                time.sleep(0.2)
+                shown = self.run(command)
             assert wanted.fullmatch(plain(shown)), f"line {block.line}: $ {command}\n{shown}\nexpected\n{expected}"
         if block.how == "then interrupt":
             self.end(self.running.pop()[0], signal.SIGINT)
