@@ -133,3 +133,8 @@ def test_times_in_words() -> None:
 def test_orders_are_new(shop: DuckArchive) -> None:
     view = answer(shop, ASKED, ORDERS)
     assert view.line.is_new and view.line.auth == ["bearer"] and view.line.client_error_share == pytest.approx(1 / 3)
+
+
+def test_what_is_no_id_at_all_is_unknown_too(shop: DuckArchive) -> None:
+    with pytest.raises(UnknownError, match=r"no endpoint '\.\./x' in"):
+        answer(shop, ASKED, "../x")

@@ -33,10 +33,8 @@ HEAT_BOUNDS_NS = [bucket_bounds_ns(place)[0] for place in range(0, 29 * OCTAVE_S
 
 def endpoint(archive: Archive, asked: Asked, endpoint_id: str) -> EndpointView:
     known = find(archive, asked, endpoint_id)
-    earlier, told = (
-        known_before(archive, asked.period.start, known.ids),
-        heard(archive.agents(asked.period), asked.period),
-    )
+    earlier = known_before(archive, asked.period.start, known.ids)
+    told = heard(archive.agents(asked.period), asked.period)
     http = known.protocol == HTTP
     rows = archive.statuses(asked.period, known.ids)
     steps = archive.timeline(asked.period, asked.step_s, known.ids, ("last",) if http else ("last", "marks"))

@@ -145,7 +145,7 @@ class StatusLine(Answer, frozen=True):
 
 
 class Heat(Answer, frozen=True):
-    """Calls by time and latency: cells are [step number, row number, calls]; row r: [bounds_ns[r], bounds_ns[r+1])."""
+    """Calls (below 137 s) by time and latency: [step number, row number, calls]; row r: [bounds_ns[r], bounds_ns[r+1])."""
 
     starts: list[int]
     bounds_ns: list[int]
