@@ -8,8 +8,17 @@ HERE = Path(__file__).parent
 PLAIN = ("hub", "up", "browser")  # plain Python through and through, and compiled parts of others beside it
 
 
+def is_plain(path: Path) -> bool:
+    return path.is_relative_to(HERE) and path.relative_to(HERE).parts[:1] in {(name,) for name in PLAIN}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where they are left out, what they import (a database, a browser's driver) is not imported either."""
+    return True if "not plain" in config.option.markexpr and is_plain(collection_path) else None
+
+
 @pytest.hookimpl(tryfirst=True)  # before marks select
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.is_relative_to(HERE) and item.path.relative_to(HERE).parts[0] in PLAIN:
+        if is_plain(item.path):
             item.add_marker("plain")

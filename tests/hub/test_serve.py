@@ -174,7 +174,7 @@ def test_killed_while_it_takes_batches(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_killed_fifty_times(tmp_path: Path) -> None:
     killed(tmp_path, 50)
 
