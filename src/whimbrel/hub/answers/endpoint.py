@@ -34,10 +34,9 @@ HEAT_BOUNDS_NS = [bucket_bounds_ns(place)[0] for place in range(0, 29 * OCTAVE_S
 def endpoint(archive: Archive, asked: Asked, endpoint_id: str) -> EndpointView:
     known = find(archive, asked, endpoint_id)
     earlier = known_before(archive, asked.period.start, known.ids)
-    told = heard(archive.agents(asked.period), asked.period)
+    told = heard(archive.agents(asked.period, counts=False), asked.period)
     http = known.protocol == HTTP
-    rows = archive.statuses(asked.period, known.ids)
-    steps = archive.timeline(asked.period, asked.step_s, known.ids, ("last",) if http else ("last", "marks"))
+    rows, steps = archive.history(asked.period, asked.step_s, known.ids)
     succeeded = [row.last for row in rows if not http or 100 <= row.status < 400]
     marks = _marks(rows)
     return EndpointView(

@@ -145,7 +145,7 @@ class StatusLine(Answer, frozen=True):
 
 
 class Heat(Answer, frozen=True):
-    """Calls (below 137 s) by time and latency: [step number, row number, calls]; row r: [bounds_ns[r], bounds_ns[r+1])."""
+    """Calls below 137 s by time and latency, [step, row, calls] by number; row r: bounds_ns[r] to bounds_ns[r+1]."""
 
     starts: list[int]
     bounds_ns: list[int]
