@@ -247,6 +247,10 @@ class Archive(Protocol):
         """The same with all of these endpoints as one (`endpoint` is ""): what one chart of several is made of."""
         ...
 
+    def history(self, period: Period, step: int, endpoints: Collection[str]) -> tuple[list[StatusRow], list[StatusRow]]:
+        """Of a few endpoints as one: statuses of the whole period, and timeline with all parts."""
+        ...
+
     def traffic(
         self, period: Period, step: int, protocols: Collection[str], parts: Collection[str] = ("last", "marks")
     ) -> list[StatusRow]:
@@ -264,7 +268,9 @@ class Archive(Protocol):
 
     def edges(self, period: Period) -> list[EdgeRow]: ...
 
-    def agents(self, period: Period) -> list[AgentRow]: ...
+    def agents(self, period: Period, *, counts: bool = True) -> list[AgentRow]:
+        """Without `counts` sooner."""
+        ...
 
     def reuse(self, period: Period) -> list[ReuseRow]: ...
 

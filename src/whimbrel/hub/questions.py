@@ -34,6 +34,7 @@ from whimbrel.hub.known import Known, known
 from whimbrel.hub.model import Latencies, bucket_bounds_ns
 from whimbrel.hub.patience import TooSlowError, interruptible
 from whimbrel.hub.rows import id_of, number_of
+from whimbrel.hub.summing import summed
 from whimbrel.hub.tables import (
     AGENTS,
     ALL_HOSTS,
@@ -191,6 +192,19 @@ class Questions:
             found = moment.each(statement + " ORDER BY started, status")
             return [replace(status_row(row, row["started"]), endpoint="") for row in found]
 
+    def history(self, asked: Period, step: int, endpoints: Collection[str]) -> tuple[list[StatusRow], list[StatusRow]]:
+        """One scan for both, added up here; see hub.summing."""
+        check_step(asked, step)
+        with self.asking() as moment:
+            rows = moment.each(self._calls(moment, asked, endpoints, step=step))
+            steps = summed(CALLS, rows, lambda row: (row["started"] // step * step, row["status"]))
+        by_step = [{**row, "started": start, "status": status} for (start, status), row in sorted(steps.items())]
+        whole = summed(CALLS, by_step, lambda row: int(row["status"]))
+        return (
+            [status_row({**row, "status": status}, asked.start) for status, row in sorted(whole.items())],
+            [status_row(row, row["started"]) for row in by_step],
+        )
+
     def traffic(
         self, asked: Period, step: int, protocols: Collection[str], parts: Collection[str] = ("last", "marks")
     ) -> list[StatusRow]:
@@ -265,7 +279,7 @@ class Questions:
     def edges(self, asked: Period) -> list[EdgeRow]:
         return [EdgeRow(**{name: row[name] for name in row}) for row in self._merged(EDGES, asked)]
 
-    def agents(self, asked: Period) -> list[AgentRow]:
+    def agents(self, asked: Period, *, counts: bool = True) -> list[AgentRow]:
         return [
             AgentRow(
                 agent=row["agent"],
@@ -281,7 +295,7 @@ class Questions:
                 cpu_ns=row["cpu_ns"],
                 resident_bytes=int(row["resident_bytes"]),
             )
-            for row in self._merged(AGENTS, asked)
+            for row in self._merged(AGENTS, asked, None if counts else ())
         ]
 
     def reuse(self, asked: Period) -> list[ReuseRow]:
@@ -293,10 +307,10 @@ class Questions:
             for row in self._merged(REUSE, asked)
         ]
 
-    def _merged(self, table: Table, asked: Period) -> list[Row]:
+    def _merged(self, table: Table, asked: Period, arrays: Collection[str] | None = None) -> list[Row]:
         keys = {key: key for key in table.keys}
         with self.asking() as moment:
-            statement = merged(table, moment.period(table, asked), keys)
+            statement = merged(table, moment.period(table, asked), keys, arrays)
             return list(moment.each(f"{statement} ORDER BY {', '.join(keys)}"))
 
     def aliases(self) -> list[tuple[str, str]]:
