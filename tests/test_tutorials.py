@@ -29,7 +29,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.plain, pytest.mark.clients]
+pytestmark = pytest.mark.clients
 
 ROOT = Path(__file__).resolve().parent.parent
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))

@@ -106,7 +106,7 @@ class Cache(CacheCore, MutableMapping[Key, Any]):
     memory    bytes, or text such as "64MiB"; it is reserved, and becomes resident as items come
     ttl       seconds an item lives when set() does not say; None: until it is evicted
     codec     "safe" (plain types only), "pickle", "msgspec", or an object with flags, encode and decode
-    eviction  the policy's name, see docs/store.md
+    eviction  the policy's name, see docs/architecture.md
     max_item  bytes of the largest value with its key
     """
 
