@@ -5,6 +5,7 @@ import socket
 import struct
 import time
 import zlib
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -12,7 +13,10 @@ import pytest
 
 from tests.hub.batches import batch, edge, endpoint, row
 from tests.hub.running import Hub, running
-from whimbrel.summary.batch import DECODED_MOST, MAGIC, RECORD_MOST, encode
+from whimbrel.hub.ingest import JournalFullError
+from whimbrel.hub.intake import accepted
+from whimbrel.hub.refusal import Refusal
+from whimbrel.summary.batch import DECODED_MOST, MAGIC, RECORD_MOST, BatchError, encode
 
 _numbers = itertools.count(0x1000)
 
@@ -181,6 +185,20 @@ def test_who_sends_too_fast_waits_and_the_others_do_not(tmp_path) -> None:
         assert int(late.headers["retry-after"]) >= 1 and "too many batches" in late.error
         assert hub.metric('whimbrel_hub_refused_total{limit="batch_rate"}') >= 1
         assert hub.get("/api/agents").status == 200
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(OSError(28, "No space left on device"), 503), (JournalFullError("full"), 503), (BatchError("none"), 400)],
+)
+def test_what_cannot_be_kept_now_is_sent_again_and_what_never_will_is_not(error: Exception, status: int) -> None:
+    def accept(_record: bytes) -> None:
+        raise error
+
+    service: Any = SimpleNamespace(ingest=SimpleNamespace(accept=accept))
+    with pytest.raises(Refusal, match=str(error).rpartition("] ")[2]) as caught:
+        accepted(service, b"")
+    assert caught.value.status == status and ("Retry-After" in caught.value.headers) == (status == 503)
 
 
 def test_who_announces_much_and_sends_nothing_holds_up_nobody_else(locked_hub: Hub) -> None:
