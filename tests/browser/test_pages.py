@@ -119,6 +119,7 @@ def test_a_page_looks_again_and_nothing_moves(tab: Browsing) -> None:
     page = tab.open("/?last=5m")
     page.evaluate("document.querySelector('#live-lists').replaceChildren()")  # as if it were of before
     page.evaluate("document.body.dataset.same = 'yes'")
+    page.set_viewport_size({"width": 1280, "height": 500})
     page.evaluate("scrollTo(0, 200)")
     switch = "document.querySelector('[data-live-switch]').click()"  # the mouse would scroll there
     page.evaluate(f"{switch}; {switch}")  # off and on: it looks at once

@@ -217,7 +217,7 @@ def _of_latency(was: Endpoint, now: Endpoint) -> Iterator[Change]:
     ranks = chance_of_ranks(_p99_of_parts(was), _p99_of_parts(now))
     if ranks is not None and ranks > PARTS_CHANCE_MOST:
         chance = max(chance, ranks)
-    words = f"{p99 / 1e6:.3g} ms", f"{p99_now / 1e6:.3g} ms"
+    words = _time(p99), _time(p99_now)
     yield _change(now, "p99 regression", "", *words, breaking=True, chance=chance)
 
 
@@ -233,3 +233,7 @@ def _p99_of_parts(endpoint: Endpoint) -> list[float]:
     if len(parts) < PARTS_LEAST:
         return []
     return [added(row.slices[part] for row in rows if part in row.slices).percentile_ns(99) for part in parts]
+
+
+def _time(ns: float) -> str:
+    return f"{ns / 1e6:.3g} ms" if ns < 1e9 else f"{ns / 1e9:.3g} s"
