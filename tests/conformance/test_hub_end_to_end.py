@@ -3,7 +3,7 @@ what the programs counted themselves.
 
 The clients are httpx, http.client, curl, redis-py and pymemcache; the cache is `whimbrel serve`.  Counts, statuses,
 outcomes and schemas are compared exactly.  Latencies are what passed the wire, so a call's is longer than what the API
-measured inside and shorter than what its client measured around it, and so is every percentile.  How exact percentiles
+waited inside and shorter than what its client measured around it, and so is every percentile.  How exact percentiles
 are is shown on a recorded capture, whose latencies are known one by one.
 """
 
@@ -37,7 +37,6 @@ VISITS_S, LOADED_S = 60.0, 30.0
 NAMED_CALLS = 10  # a name that fewer calls had stays on the host
 SETTLE_S = 0.5  # a block of the ring is handed over after some milliseconds
 ERROR = 0.008  # of the histograms
-INSIDE_SLACK_NS = 3e6  # the API looks at its clock after it has sent: it may have been interrupted in between
 COMMANDS = ("get", "set", "add", "incr", "incrby", "delete", "del", "expire")
 
 
@@ -249,7 +248,7 @@ def test_schemas_are_those_of_what_was_sent(truth: Truth) -> None:
 # ---- latencies -----------------------------------------------------------------------------------------
 
 
-def test_percentiles_are_between_what_the_api_and_its_clients_measured(truth: Truth) -> None:
+def test_percentiles_are_between_what_the_api_waited_and_its_clients_measured(truth: Truth) -> None:
     checked = 0
     for (service, method, template), view in truth.views.items():
         for line in view["statuses"]:
@@ -259,8 +258,8 @@ def test_percentiles_are_between_what_the_api_and_its_clients_measured(truth: Tr
                 continue
             inside, latency = sorted(truth.api["details"][name]["took_ns"]), line["latency"]
             for percent in (50, 90, 99):
-                assert latency[f"p{percent}_ns"] <= rank(around, percent) * (1 + ERROR), (name, percent)
-            assert latency["p50_ns"] >= rank(inside, 50) * (1 - ERROR) - INSIDE_SLACK_NS, name
+                least, most = rank(inside, percent) * (1 - ERROR), rank(around, percent) * (1 + ERROR)
+                assert least <= latency[f"p{percent}_ns"] <= most, (name, percent)
             assert latency["max_ns"] <= around[-1] and latency["count"] == line["calls"]
             checked += 1
     assert checked > 25

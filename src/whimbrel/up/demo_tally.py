@@ -32,7 +32,7 @@ class Answered:
     status: int = 0
     request: bytes | None = None
     response: object = None
-    took_ns: int = 0
+    took_ns: int = 0  # the API: at least, since it waited for that long; a client: at most, for it looked around it
 
     @property
     def name(self) -> str:
