@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 import signal
+import socket
 import threading
 from collections import Counter
 from pathlib import Path
@@ -73,7 +74,7 @@ def test_clients_of_an_api_that_is_away_end_when_they_are_told_to(capfd: pytest.
     running = threading.Thread(target=some.run)
     running.start()
     some.stop.wait(1.0)
-    some.stop.set()
+    some.end()
     running.join(10)
     assert not running.is_alive() and some.tally.counts == {}
     assert "storefront:" in capfd.readouterr().err
@@ -96,11 +97,14 @@ def test_the_processes_count_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_them(tmp_path: Path, number: signal.Signals) -> None:
-    with program(tmp_path, "clients", "whimbrel.up.demo_clients", "--api", f"127.0.0.1:{free_port()}") as clients:
-        clients.wait_for("clients call http")
-        clients.send(number)
-        clients.ended(20)
+def test_a_signal_ends_them_though_nobody_answers(tmp_path: Path, number: signal.Signals) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        where = f"127.0.0.1:{silent.getsockname()[1]}"
+        with program(tmp_path, "clients", "whimbrel.up.demo_clients", "--api", where) as clients:
+            clients.wait_for("clients call http")
+            silent.accept()[0].close()
+            clients.send(number)
+            clients.ended(20)
 
 
 def test_what_cannot_be_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,7 @@ from whimbrel.base.values import Address
 from whimbrel.up.demo_tally import Answered, Tally
 
 TIMEOUT_S = 10.0
-CURL_S = 20.0
+CURL_S = "5"
 ACCEPT = "gzip"
 NO_HEADERS: Mapping[str, str] = {}
 
@@ -90,8 +90,20 @@ def curl(address: Address, name: str, source: str, paths: Sequence[str], *option
     port = name.rpartition(":")[2]
     urls = [part for path in paths for part in ("-o", "/dev/null", f"http://{name}{path}")]
     resolve = ["--resolve", f"{name.rpartition(':')[0]}:{port}:{address.host}"]
-    line = ["curl", "-sS", "-w", "%{http_code}\n", "--compressed", "--noproxy", "*", "--interface", source]
-    done = subprocess.run([*line, *resolve, *options, *urls], capture_output=True, text=True, timeout=CURL_S)
+    line = [
+        "curl",
+        "-sS",
+        "-w",
+        "%{http_code}\n",
+        "--compressed",
+        "--noproxy",
+        "*",
+        "--interface",
+        source,
+        "--max-time",
+        CURL_S,
+    ]
+    done = subprocess.run([*line, *resolve, *options, *urls], capture_output=True, text=True, timeout=TIMEOUT_S)
     if done.returncode:
         raise OSError(done.stderr.strip() or f"curl ended with {done.returncode}")
     return [int(status) for status in done.stdout.split()]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import http.client
 import math
 import random
+import shutil
 import signal
 import sys
 import threading
@@ -43,6 +44,8 @@ SWING, SWING_S = 0.3, 120.0  # of the rate
 JUMP, JUMP_S, JUMP_EVERY_S = 2.5, 4.0, 75.0
 AWAY_S = 1.0  # after a call that was not answered
 CURL_EVERY_S = 5.0
+LOOK_S = 0.1  # how often it is looked whether all is over
+STOP_S = 3.0
 TROUBLES = (httpx.HTTPError, http.client.HTTPException, redis.RedisError, MemcacheError, OSError)
 
 ROWS: tuple[Option, ...] = (
@@ -133,26 +136,36 @@ def _fits(visit: Any, who: Any) -> bool:
 
 
 class Crowd:
-    """All of them; `stop` ends them."""
+    """All of them."""
 
     def __init__(self, values: Values) -> None:
         self.api: Address = values["api"]
         self.cache: Address | None = values["cache"]
         self.rate, self.most, self.seed = float(values["rate"]), values["visits"], values["seed"]
         self.tally = Tally(detailed=values["counts"] is not None)
-        self.stop = threading.Event()
+        self.stop = threading.Event()  # of the threads
+        self.told_to_end = False
         self.away: set[str] = set()
 
+    def end(self) -> None:
+        """From a signal handler too, which must not touch a lock."""
+        self.told_to_end = True
+
     def run(self) -> None:
-        """Until `stop`, or until each has made its visits."""
+        """Until `end`, or until each has made its visits; a call that is under way then has STOP_S to be answered."""
         clients = CLIENTS + (CACHE_CLIENTS if self.cache else ())
-        threads = [threading.Thread(target=self.follow, args=(one, n)) for n, one in enumerate(clients)]
-        threads.append(threading.Thread(target=self.watch))
+        threads = [threading.Thread(target=self.follow, args=(one, n), daemon=True) for n, one in enumerate(clients)]
+        if shutil.which("curl"):
+            threads.append(threading.Thread(target=self.watch, daemon=True))
         for thread in threads:
             thread.start()
         say(f"{len(threads)} clients call http://{SHOP_NAME}:{self.api.port}")
+        while any(thread.is_alive() for thread in threads) and not self.told_to_end:
+            time.sleep(LOOK_S)
+        self.stop.set()
+        latest = time.monotonic() + STOP_S
         for thread in threads:
-            thread.join()
+            thread.join(max(latest - time.monotonic(), 0.0))
 
     def follow(self, client: Client, place: int) -> None:
         """One client's thread."""
@@ -170,7 +183,7 @@ class Crowd:
                 self.stop.wait(source.expovariate(rate))
 
     def watch(self) -> None:
-        """The one who looks with curl whether the shop is well; not at all where curl is not installed."""
+        """The one who looks with curl whether the shop is well."""
         name = f"{SHOP_NAME}:{self.api.port}"
         for number in range(self.most or sys.maxsize):
             paths = ["/health"] * (FIRST_EACH if number == 0 else 1)
@@ -205,7 +218,7 @@ def main(argv: Sequence[str]) -> int:
         return error.exit_code
     crowd = Crowd(values)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: crowd.stop.set())
+        signal.signal(number, lambda *_: crowd.end())
     crowd.run()
     if values["counts"] is not None:
         write(Path(values["counts"]), crowd.tally)

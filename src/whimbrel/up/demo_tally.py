@@ -88,16 +88,16 @@ class Tally:
         self.detailed = detailed
         self.counts: Counter[str] = Counter()
         self.details: dict[str, Detail] = {}
-        self._lock = Lock()
+        self.lock = Lock()
 
     def add(self, answered: Answered) -> None:
-        with self._lock:
+        with self.lock:
             self.counts[answered.name] += 1
             if self.detailed:
                 self.details.setdefault(answered.name, Detail()).add(answered)
 
     def count(self, name: str) -> None:
-        with self._lock:
+        with self.lock:
             self.counts[name] += 1
 
 
@@ -106,6 +106,7 @@ def write(path: Path, *tallies: Tally) -> None:
     counts: Counter[str] = Counter()
     details: dict[str, Any] = {}
     for tally in tallies:
-        counts.update(tally.counts)
-        details |= {name: detail.plain() for name, detail in tally.details.items()}
+        with tally.lock:
+            counts.update(tally.counts)
+            details |= {name: detail.plain() for name, detail in tally.details.items()}
     path.write_text(json.dumps({"counts": counts, "details": details}))
