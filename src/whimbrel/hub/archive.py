@@ -247,10 +247,6 @@ class Archive(Protocol):
         """The same with all of these endpoints as one (`endpoint` is ""): what one chart of several is made of."""
         ...
 
-    def history(self, period: Period, step: int, endpoints: Collection[str]) -> tuple[list[StatusRow], list[StatusRow]]:
-        """Of a few endpoints as one: statuses of the whole period, and timeline with all parts."""
-        ...
-
     def traffic(
         self, period: Period, step: int, protocols: Collection[str], parts: Collection[str] = ("last", "marks")
     ) -> list[StatusRow]:

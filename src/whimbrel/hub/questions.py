@@ -34,7 +34,6 @@ from whimbrel.hub.known import Known, known
 from whimbrel.hub.model import Latencies, bucket_bounds_ns
 from whimbrel.hub.patience import TooSlowError, interruptible
 from whimbrel.hub.rows import id_of, number_of
-from whimbrel.hub.summing import summed
 from whimbrel.hub.tables import (
     AGENTS,
     ALL_HOSTS,
@@ -191,19 +190,6 @@ class Questions:
             statement = merged(CALLS, self._calls(moment, asked, endpoints, step=step), keys, parts)
             found = moment.each(statement + " ORDER BY started, status")
             return [replace(status_row(row, row["started"]), endpoint="") for row in found]
-
-    def history(self, asked: Period, step: int, endpoints: Collection[str]) -> tuple[list[StatusRow], list[StatusRow]]:
-        """One scan for both, added up here; see hub.summing."""
-        check_step(asked, step)
-        with self.asking() as moment:
-            rows = moment.each(self._calls(moment, asked, endpoints, step=step))
-            steps = summed(CALLS, rows, lambda row: (row["started"] // step * step, row["status"]))
-        by_step = [{**row, "started": start, "status": status} for (start, status), row in sorted(steps.items())]
-        whole = summed(CALLS, by_step, lambda row: int(row["status"]))
-        return (
-            [status_row({**row, "status": status}, asked.start) for status, row in sorted(whole.items())],
-            [status_row(row, row["started"]) for row in by_step],
-        )
 
     def traffic(
         self, asked: Period, step: int, protocols: Collection[str], parts: Collection[str] = ("last", "marks")

@@ -36,7 +36,8 @@ def endpoint(archive: Archive, asked: Asked, endpoint_id: str) -> EndpointView:
     earlier = known_before(archive, asked.period.start, known.ids)
     told = heard(archive.agents(asked.period, counts=False), asked.period)
     http = known.protocol == HTTP
-    rows, steps = archive.history(asked.period, asked.step_s, known.ids)
+    rows = archive.statuses(asked.period, known.ids)
+    steps = archive.timeline(asked.period, asked.step_s, known.ids, ("last",) if http else ("last", "marks"))
     succeeded = [row.last for row in rows if not http or 100 <= row.status < 400]
     marks = _marks(rows)
     return EndpointView(
