@@ -119,7 +119,7 @@ class Timed(Talk):
 
 def capture(tapes: dict[str, Sequence[Exchange]], start_s: int, length_s: int) -> bytes:
     """All tapes, by the client's address, side by side in [start, start + length)."""
-    draw, packets = random.Random(start_s), []
+    draw, packets = random.Random(1), []
     for address, tape in tapes.items():
         step_ns = (length_s - 5) * NS // len(tape)
         talk = Timed((address, 40_000 + start_s // length_s % 10_000), ("10.1.0.11", PORT), at_ns=start_s * NS)

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.plain]
 
 VISITS = 450  # of each client in each period
 LENGTH_S = 600
-FIRST_S = int(time.time()) // 10 * 10 - 3 * LENGTH_S  # the archive keeps what is recent as it came
+FIRST_S = (int(time.time()) // LENGTH_S - 3) * LENGTH_S  # recent: the archive keeps such windows as they came
 BEFORE, AFTER = Period(FIRST_S, FIRST_S + LENGTH_S), Period(FIRST_S + LENGTH_S, FIRST_S + 2 * LENGTH_S)
 
 
