@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import library, memory, miss, speed, surroundings, watch
+from benchmarks import hub, library, memory, miss, speed, surroundings, watch
 from benchmarks.rows import Section
 from benchmarks.setting import Setting, prepare
 
@@ -39,6 +39,7 @@ def sections(setting: Setting, eviction: str) -> dict[str, Callable[[], Section]
         "watch-large": lambda: watch.large(setting),
         "watch-live": lambda: watch.live(setting),
         "watch-attacks": lambda: watch.attacks(setting),
+        "hub": lambda: hub.pages(setting),
     }
 
 
