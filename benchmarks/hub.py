@@ -40,9 +40,9 @@ READY = re.compile(r"http://([^:]+):(\d+)/")
 def pages(setting: Setting) -> Section:
     section = Section(
         f"Hub: {DAYS} days of 1,000 endpoints",
-        "Every row is a question to a running hub over HTTP, asked again and again for its JSON; milliseconds of p99 and"
-        " p50, and of its processor.  The endpoint is one of the middle, then the busiest.  Ingest: batches of"
-        " 100 endpoints with two statuses each, synced one by one, then loaded.",
+        "Every row is a question to a running hub over HTTP, asked again and again for its JSON: milliseconds of p99,"
+        " of p50, and of its processor.  The endpoint is one of the middle, then the busiest.  Ingest: batches of 100"
+        " endpoints with two statuses each, synced one by one, then loaded.",
     )
     with tempfile.TemporaryDirectory(prefix="whimbrel-bench-") as name:
         data = Path(name)
