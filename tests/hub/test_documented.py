@@ -139,6 +139,32 @@ def test_operations_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         read_document(wrapped({}))
 
 
+def twice(name: str, depth: int) -> dict[str, Any]:
+    """Each of these schemas has the next one twice."""
+    made = {
+        f"{name}{n}": {"properties": {key: {"$ref": f"#/components/schemas/{name}{n + 1}"} for key in "xy"}}
+        for n in range(depth)
+    }
+    return made | {f"{name}{depth}": {"type": "string"}}
+
+
+def test_work_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a few lines unfold to has no other end."""
+    monkeypatch.setattr(documented, "WORK_MOST", 1000)
+    either = {"oneOf": [{"$ref": "#/components/schemas/a0"}, {"$ref": "#/components/schemas/b0"}]}
+    with pytest.raises(DocumentError, match="contain each other"):
+        promised(either, **twice("a", 40), **twice("b", 40))
+    assert promised(either, **twice("a", 3), **twice("b", 3)).keys["x"].keys["y"].types == OBJECT
+    with pytest.raises(DocumentError, match="contain each other"):
+        promised({"allOf": [{"properties": {str(n): {}}} for n in range(100)]})
+
+
+def test_where_does_not_grow_with_names() -> None:
+    with pytest.raises(DocumentError, match="an object is expected") as refused:
+        promised({"properties": {"a" * 100_000: 3}})
+    assert len(str(refused.value)) < 300
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.sampled_from(["object", "3.1.0", "#/paths", "query"]),
     lambda below: (

@@ -7,7 +7,7 @@ import pytest
 
 from whimbrel.hub.archive import ArchiveError
 from whimbrel.hub.duck import DuckArchive
-from whimbrel.hub.patience import Patience, TooSlowError, interruptible
+from whimbrel.hub.patience import Patience, TooSlowError, go_on, interruptible
 
 ENDLESS = "SELECT SUM(a.i * b.i) FROM range(10_000_000) AS a(i), range(10_000_000) AS b(i)"
 
@@ -57,3 +57,13 @@ def test_an_archive_that_is_closed_says_so_once_and_a_defect_stays_one(archive: 
     archive.connection.close()
     with pytest.raises(ArchiveError, match="the archive: "):
         archive.all("SELECT 1")
+
+
+def test_work_between_statements_ends_too() -> None:
+    patience = Patience()
+    with patience.asked():
+        go_on()
+        patience.give_up()
+        with pytest.raises(TooSlowError):
+            go_on()
+    go_on()

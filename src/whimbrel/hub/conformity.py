@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from whimbrel.hub.changes import served
 from whimbrel.hub.differences import described
 from whimbrel.hub.documented import Documented, Operation, Promise
 from whimbrel.hub.model import OTHER, PARAMETER, Endpoint
+from whimbrel.hub.patience import go_on
 from whimbrel.hub.schema import INTEGER, NULL, NUMBER, OBJECT, STRING, Schema, names_of_types
 
 CHECKED_FORMATS = {"uuid", "date", "date-time", "email", "ipv4", "ipv6", "uri"}  # that both sides mean the same by
@@ -43,6 +45,7 @@ def conformity(endpoints: Iterable[Endpoint], documented: Documented) -> list[Fi
     """All findings of one service, in the order of endpoints and then of the document."""
     found, used, places = [], set[str](), _Places(documented)
     for endpoint in sorted(endpoints, key=lambda one: one.name):
+        go_on()
         if endpoint.protocol != "http" or endpoint.template == OTHER or not served(endpoint):
             continue
         surely, perhaps = places.of(endpoint.template)
@@ -58,20 +61,21 @@ class _Places:
     """Documented paths by how many segments they have."""
 
     def __init__(self, documented: Documented) -> None:
-        self.by_length: dict[int, list[tuple[list[str], Operation]]] = {}
+        self.by_length: dict[int, list[tuple[list[str], list[str], Operation]]] = {}
+        written = [(operation.path.removeprefix("/").split("/"), operation) for operation in documented.operations]
         for prefix in documented.prefixes:
-            for operation in documented.operations:
-                segments = (prefix + operation.path).split("/")
-                self.by_length.setdefault(len(segments), []).append((segments, operation))
+            first = prefix.split("/")
+            for rest, operation in written:
+                self.by_length.setdefault(len(first) + len(rest), []).append((first, rest, operation))
 
     def of(self, template: str) -> tuple[list[Operation], list[Operation]]:
         """Operations whose path this is, and those whose path it could be for all that is known."""
         seen = template.split("/")
         surely: list[Operation] = []
         perhaps: list[Operation] = []
-        for written, operation in self.by_length.get(len(seen), []):
-            if all(map(could_be, seen, written)):
-                (surely if all(map(fits, seen, written)) else perhaps).append(operation)
+        for first, rest, operation in self.by_length.get(len(seen), []):
+            if all(map(could_be, seen, chain(first, rest))):
+                (surely if all(map(fits, seen, chain(first, rest))) else perhaps).append(operation)
         return surely, perhaps
 
 

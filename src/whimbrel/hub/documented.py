@@ -5,7 +5,9 @@ allows, `allOf` what is in all of them together; what else JSON Schema can forbi
 not looked at, since values do not get here.  A schema that contains itself is followed once around.
 
 A document is a stranger's: references lead only into itself, every schema is read once however often it is referred
-to, nesting is bounded, and what is not as it must be is one DocumentError that says where.
+to, nesting is bounded, and what is not as it must be is one DocumentError that says where.  What `allOf` and `oneOf`
+put together can be far more than what is written: ten schemas that refer to the next one twice are a thousand.  So the
+work is counted.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 DEPTH_MOST = 100  # of nested schemas: people write ten
 SERVERS_MOST = 20  # every endpoint is held against the paths below each of them
 OPERATIONS_MOST = 20_000  # the largest public documents have about 10,000
+WORK_MOST = 2_000_000  # schemas and keys that are looked at: a few seconds; 8 MiB of them are at most 1 million
+WORD_SHOWN = 64  # characters of a name in the words that say where
 
 
 class DocumentError(ValueError):
@@ -94,13 +98,19 @@ class _Reader:
         self.document = document
         self.known: dict[str, Promise] = {}
         self.open: set[str] = set()  # references that are being followed
+        self.work = 0
+
+    def spend(self, amount: int) -> None:
+        self.work += amount
+        if self.work > WORK_MOST:
+            raise DocumentError(f"its schemas contain each other more than {WORK_MOST} times")
 
     def read(self) -> Documented:
         version = str(self.document.get("openapi", ""))
         if not re.match(r"3\.[01]\.", version):
             raise DocumentError(f"OpenAPI 3.0 and 3.1 are read, not {version[:20] or 'a document without `openapi`'}")
         operations = [
-            self._operation(path, method, item, f"paths.{path}.{method}")
+            self._operation(path, method, item, f"{below('paths', path)}.{method}")
             for path, item in self._items(self.document.get("paths", {}), "paths")
             for method in METHODS
             if method in item
@@ -118,12 +128,13 @@ class _Reader:
 
     def _items(self, value: object, place: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
         """Members of an object of objects, references followed."""
-        return [(str(name), self._resolved(each, f"{place}.{name}")) for name, each in _mapping(value, place).items()]
+        return [(str(name), self._resolved(each, below(place, name))) for name, each in _mapping(value, place).items()]
 
     def _resolved(self, value: object, place: str) -> Mapping[str, Any]:
         """What a reference leads to, through a few others."""
         found = _mapping(value, place)
         for _ in range(DEPTH_MOST):
+            self.spend(1)
             if "$ref" not in found:
                 return found
             found = _mapping(self._target(found["$ref"], place), place)
@@ -146,7 +157,7 @@ class _Reader:
         told = _mapping(item[method], place)
         body = self._resolved(told.get("requestBody", {}), f"{place}.requestBody")
         responses = {
-            str(status).upper() if status != "default" else "default": self._content(each, f"{place}.{status}")
+            str(status).upper() if status != "default" else "default": self._content(each, below(place, status))
             for status, each in self._items(told.get("responses", {}), f"{place}.responses")
         }
         request = self._content(body, f"{place}.requestBody")
@@ -161,12 +172,13 @@ class _Reader:
         """The schema of the JSON among media types."""
         for media_type, each in self._items(holder.get("content", {}), place):
             if "json" in media_type.lower() and "schema" in each:
-                return self.promise(each["schema"], f"{place}.{media_type}")
+                return self.promise(each["schema"], below(place, media_type))
         return ANYTHING
 
     # ---- schemas
 
     def promise(self, schema: object, place: str, depth: int = 0) -> Promise:
+        self.spend(1)
         if isinstance(schema, bool):
             return ANYTHING
         told = _mapping(schema, place)
@@ -176,10 +188,10 @@ class _Reader:
             return self._of_reference(str(told["$ref"]), place, depth)
         found = self._plain(told, place, depth)
         for one in _list(told.get("allOf", []), place):
-            found = _and(found, self.promise(one, place, depth + 1))
+            found = self._and(found, self.promise(one, place, depth + 1))
         for word in ("oneOf", "anyOf"):
             if several := [self.promise(one, place, depth + 1) for one in _list(told.get(word, []), place)]:
-                found = _and(found, _any_of(several))
+                found = self._and(found, self._any_of(several))
         nullable = told.get("nullable") is True and found.types
         return replace(found, types=found.types | NULL) if nullable else found
 
@@ -188,7 +200,7 @@ class _Reader:
             return ANYTHING
         if reference not in self.known:
             self.open.add(reference)
-            self.known[reference] = self.promise(self._target(reference, place), reference, depth + 1)
+            self.known[reference] = self.promise(self._target(reference, place), below("", reference), depth + 1)
             self.open.remove(reference)
         return self.known[reference]
 
@@ -197,7 +209,7 @@ class _Reader:
         names = told.get("type", [])
         types = sum(1 << TYPE_NAMES.index(name) for name in _names(names) if name in TYPE_NAMES)
         keys = {
-            str(name): self.promise(each, f"{place}.{name}", depth + 1)
+            str(name): self.promise(each, below(place, name), depth + 1)
             for name, each in _mapping(told.get("properties", {}), place).items()
         }
         items = self.promise(told["items"], f"{place}[]", depth + 1) if "items" in told else None
@@ -206,37 +218,49 @@ class _Reader:
         is_open = bool(told.get("additionalProperties")) or "patternProperties" in told or not keys
         return Promise(types, str(told.get("format", "")), keys, required, is_open, items)
 
+    # ---- together
+
+    def _and(self, one: Promise, other: Promise) -> Promise:
+        """What both allow, as far as it is looked at."""
+        self.spend(sum(len(each.keys) + len(each.required) for each in (one, other)))
+        types = one.types & other.types if one.types and other.types else one.types or other.types
+        keys = {**one.keys, **other.keys}
+        is_open = (one.open or not one.keys) and (other.open or not other.keys) if keys else True
+        return Promise(
+            types, one.format or other.format, keys, one.required | other.required, is_open, one.items or other.items
+        )
+
+    def _any_of(self, several: list[Promise]) -> Promise:
+        """What at least one of them allows."""
+        several = list({id(one): one for one in several}.values())
+        self.spend(len(several))
+        if not all(one.types for one in several):
+            return ANYTHING
+        if len(several) == 1:
+            return several[0]
+        types = 0
+        for one in several:
+            types |= one.types
+        objects = [one for one in several if one.types & OBJECT]
+        found: dict[str, list[Promise]] = {}
+        for one in objects:
+            for name, promise in one.keys.items():
+                found.setdefault(name, []).append(promise)
+        keys = {name: self._any_of(alike) for name, alike in found.items()}
+        required = frozenset.intersection(*(one.required for one in objects)) if objects else frozenset()
+        arrays = [one for one in several if one.types & ARRAY]
+        items = self._any_of([one.items or ANYTHING for one in arrays]) if arrays else None
+        formats = {one.format for one in several}
+        return Promise(
+            types, formats.pop() if len(formats) == 1 else "", keys, required, any(one.open for one in objects), items
+        )
+
 
 def _names(types: object) -> set[str]:
     several = types if isinstance(types, list) else [types]
     return {name for name in several if isinstance(name, str)}
 
 
-def _and(one: Promise, other: Promise) -> Promise:
-    """What both allow, as far as it is looked at."""
-    types = one.types & other.types if one.types and other.types else one.types or other.types
-    keys = {**one.keys, **other.keys}
-    is_open = (one.open or not one.keys) and (other.open or not other.keys) if keys else True
-    return Promise(
-        types, one.format or other.format, keys, one.required | other.required, is_open, one.items or other.items
-    )
-
-
-def _any_of(several: list[Promise]) -> Promise:
-    """What at least one of them allows."""
-    if not all(one.types for one in several):
-        return ANYTHING
-    types = 0
-    for one in several:
-        types |= one.types
-    objects = [one for one in several if one.types & OBJECT]
-    keys: dict[str, Promise] = {}
-    for name in {name for one in objects for name in one.keys}:
-        keys[name] = _any_of([one.keys[name] for one in objects if name in one.keys])
-    required = frozenset.intersection(*(one.required for one in objects)) if objects else frozenset()
-    arrays = [one for one in several if one.types & ARRAY]
-    items = _any_of([one.items or ANYTHING for one in arrays]) if arrays else None
-    formats = {one.format for one in several}
-    return Promise(
-        types, formats.pop() if len(formats) == 1 else "", keys, required, any(one.open for one in objects), items
-    )
+def below(place: str, name: object) -> str:
+    """Where something is, in words that do not grow with what somebody calls it."""
+    return f"{place}.{str(name)[:WORD_SHOWN]}".lstrip(".")

@@ -6,7 +6,8 @@
     patience.give_up()        ->            ... which is interrupted, and the next one does not begin
 
 Idea: whoever runs statements registers how the running one is interrupted, for its thread; a question that nobody
-bounded runs without.  Deliberately not: a timer of its own, which the event loop has.
+bounded runs without.  What takes long between statements asks whether to go on.  Deliberately not: a timer of its own,
+which the event loop has.
 """
 
 from __future__ import annotations
@@ -48,11 +49,14 @@ class Patience:
             for interrupt in self.running:
                 interrupt()
 
+    def check(self) -> None:
+        if self.spent:
+            raise TooSlowError("the question took too long")
+
     @contextmanager
     def running_one(self, interrupt: Callable[[], None]) -> Iterator[None]:
         with self.lock:
-            if self.spent:
-                raise TooSlowError("the question took too long")
+            self.check()
             self.running.append(interrupt)
         try:
             yield
@@ -70,3 +74,10 @@ def interruptible(interrupt: Callable[[], None]) -> Iterator[None]:
         return
     with patience.running_one(interrupt):
         yield
+
+
+def go_on() -> None:
+    """TooSlowError where nobody waits for this thread's question any more."""
+    patience: Patience | None = getattr(_here, "patience", None)
+    if patience is not None:
+        patience.check()

@@ -9,6 +9,7 @@ import pytest
 from tests.hub.answers.sample import ASKED
 from tests.hub.batches import NOON, batch, endpoint, row
 from tests.hub.shapes import shape_of
+from whimbrel.hub.answers import documents
 from whimbrel.hub.answers.asked import Asked, UnknownError
 from whimbrel.hub.answers.documents import DEPTH_MOST, DOCUMENT_BYTES_MOST, comparison, document, parse_document
 from whimbrel.hub.documented import DocumentError
@@ -119,6 +120,13 @@ def test_what_is_no_document_costs_one_line(raw: bytes, said: str) -> None:
     with pytest.raises(DocumentError, match=said) as refused:
         parse_document(raw)
     assert "\n" not in str(refused.value) and len(str(refused.value)) < 400
+
+
+def test_values_of_yaml_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "VALUES_MOST", 20)
+    assert parse_document(b"- a\n" * 10) == ["a"] * 10
+    with pytest.raises(DocumentError, match="more than 20 values"):
+        parse_document(b"- a\n" * 20)
 
 
 @pytest.mark.parametrize("raw", [b"", b"null", b"[]", b"x", b"12"])

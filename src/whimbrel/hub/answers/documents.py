@@ -32,6 +32,7 @@ PLAIN_WORDS = (
     ("int", r"-?(?:0|[1-9][0-9]{0,17})", "-0123456789"),
     ("float", r"-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,18}", "-0123456789"),
 )
+VALUES_MOST = 500_000  # of YAML: each takes some 8 us and 400 bytes to read; in 8 MiB that people write are fewer
 DEPTH_MOST = 200  # of lists and mappings in each other: people write thirty
 
 
@@ -114,7 +115,9 @@ def _yaml(text: str) -> object:
 
 def _check_events(text: str) -> None:
     depth = 0
-    for event in yaml.parse(text, yaml.CSafeLoader):
+    for number, event in enumerate(yaml.parse(text, yaml.CSafeLoader)):
+        if number > VALUES_MOST:
+            raise DocumentError(f"more than {VALUES_MOST} values; as JSON it can be larger")
         if isinstance(event, yaml.AliasEvent):
             raise DocumentError(f"an alias in line {event.start_mark.line + 1}; YAML with aliases is not read")
         if getattr(event, "tag", None) is not None:
