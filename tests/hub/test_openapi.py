@@ -106,12 +106,14 @@ def test_what_openapi_has_no_words_for_is_named() -> None:
                 endpoint("{method}", "{other}"),
                 endpoint("GET", "{other}"),
                 endpoint("GET", "/b", StatusStats(0, 1)),
+                endpoint("GET", "/{}"),
             ],
         )
     )
     assert told["paths"] == {}
     assert [row["reason"] for row in told["x-whimbrel-left-out"]] == [
         "no response was seen",
+        "braces that are no parameter",
         "calls of many kinds",
         "its target is no path",
         "a method that OpenAPI does not have",

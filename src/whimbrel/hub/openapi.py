@@ -79,6 +79,8 @@ def left_out(endpoint: Endpoint) -> str | None:
         return "calls of many kinds"
     if not endpoint.template.startswith("/"):
         return "its target is no path"
+    if "{" in PARAMETER.sub("", endpoint.template):
+        return "braces that are no parameter"
     if not any(100 <= status <= 599 for status in endpoint.statuses):
         return "no response was seen"
     return None
