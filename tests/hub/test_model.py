@@ -6,7 +6,7 @@ import pytest
 
 from tests.hub.histograms import latencies, place_of
 from whimbrel.base.histogram import Histogram
-from whimbrel.hub.model import Endpoint, Latencies, StatusStats, added, both, bucket_bounds_ns, united
+from whimbrel.hub.model import Endpoint, Latencies, StatusStats, added, both, bucket_bounds_ns, status_class, united
 from whimbrel.hub.schema import Schema
 
 TIMES_NS = [0, 7, 8, 500, 511, 512, 519, 520, 1023, 1024, 1_000_000, 999_999_999, (1 << 37) - 1]
@@ -83,3 +83,10 @@ def test_words_about_an_endpoint() -> None:
     assert [row.status_class for row in rows.values()] == ["none", "2xx", "3xx", "4xx"]
     assert endpoint("x").service == "shop"
     assert Endpoint(frozenset("x"), "redis", "get", "", "{word}").service == "redis"
+
+
+@pytest.mark.parametrize(
+    ("status", "of"), [(0, "none"), (99, "none"), (200, "2xx"), (404, "4xx"), (599, "5xx"), (600, "none")]
+)
+def test_classes_of_statuses(status: int, of: str) -> None:
+    assert status_class(status) == of

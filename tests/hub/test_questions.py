@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.hub.batches import NOON, NS, batch, edge, endpoint, latency, row, sizes
-from whimbrel.hub.archive import AgentRow, EdgeRow, HeatCell, Period
+from whimbrel.hub.archive import AgentRow, EdgeRow, Period
 from whimbrel.hub.duck import DuckArchive
 from whimbrel.summary import hll
 from whimbrel.summary.shards import curve
@@ -100,16 +100,7 @@ def test_steps_that_windows_do_not_fit_are_refused(archive: DuckArchive, step: i
     with pytest.raises(ValueError, match="a multiple of 10"):
         archive.points(HOUR, step)
     with pytest.raises(ValueError, match="take longer ones"):
-        archive.heat(Period(0, NOON), 10)
-
-
-def test_heat_is_time_by_latency(archive: DuckArchive) -> None:
-    archive.load([batch(endpoint(1, row(3, last=latency(64, 1, 79, 1, 80, 1))))])
-    archive.load([batch(endpoint(1, row(1, last=latency(64, 1))), start=NOON + 60)])
-    assert archive.heat(HOUR, 60) == [
-        HeatCell(NOON, 512, 640, 2), HeatCell(NOON, 640, 768, 1), HeatCell(NOON + 60, 512, 640, 1),
-    ]  # fmt: skip
-    assert archive.heat(HOUR, 60, [B]) == []
+        archive.points(Period(0, NOON), 10)
 
 
 def test_schemas_in_force(archive: DuckArchive) -> None:

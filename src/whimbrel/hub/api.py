@@ -21,7 +21,8 @@ from whimbrel.hub.answers.caches import caches
 from whimbrel.hub.answers.changes import changes, default_periods
 from whimbrel.hub.answers.documents import DOCUMENT_BYTES_MOST, comparison, document, parse_document
 from whimbrel.hub.answers.endpoint import endpoint
-from whimbrel.hub.answers.endpoints import SORTS, Wanted, endpoints
+from whimbrel.hub.answers.endpoints import LIMIT_MOST, SORTS, Wanted, endpoints
+from whimbrel.hub.answers.measures import CACHES, HTTP
 from whimbrel.hub.answers.overview import overview
 from whimbrel.hub.answers.services import services
 from whimbrel.hub.archive import Archive
@@ -43,9 +44,8 @@ from whimbrel.hub.service import Service
 from whimbrel.hub.tokens import Right
 
 PREFIX = "/api"
-LIMIT_MOST = 1000  # lines of one answer
 OFFSET_MOST = 1_000_000
-PROTOCOLS = ("http", "memcache", "redis")
+PROTOCOLS = (HTTP, *CACHES)
 
 Answers = Callable[[Service, Given], Awaitable[Any]]
 

@@ -2,7 +2,7 @@
 
     batches -> load -> [10 s] -> fold -> [1 min] -> fold -> [1 h] -> gone
                           \\___________________________________/
-                                   statuses, points, heat, edges, agents, reuse, schemas over [start, end)
+                                   statuses, points, edges, agents, reuse, schemas over [start, end)
 
 An archive keeps windows, exactly once by batch id, and answers with merged rows; what they mean (templates, schemas,
 changes) is not its business.  Times are whole seconds since 1970, of the windows' starts.  Histograms and HyperLogLog
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from whimbrel.base.errors import WhimbrelError
-from whimbrel.hub.model import Latencies, added
+from whimbrel.hub.model import Latencies
 from whimbrel.summary import hll
 
 Document = Mapping[str, Any]  # a batch, as summary.batch decodes it
@@ -34,9 +34,6 @@ MARKS = (
     "caller",  # "~3fa9c1d2e4b5/private": calls of that client address; of a row that was rolled up, of the busiest 64
     "callers",  # "more": calls of all others, and of windows in which there were too many to tell
 )  # fmt: skip
-
-
-HEAT_STEPS = 16  # buckets a cell of `heat`: a quarter of an octave, four rows of cells for each doubling
 
 
 class ArchiveError(WhimbrelError):
@@ -118,14 +115,6 @@ class StatusRow:
 
 
 @dataclass(frozen=True, slots=True)
-class HeatCell:
-    start: int
-    low: int  # ns
-    high: int
-    calls: int
-
-
-@dataclass(frozen=True, slots=True)
 class EdgeRow:
     client: str
     client_class: str
@@ -148,8 +137,8 @@ class EdgeRow:
 class AgentRow:
     agent: str
     version: int  # of the batch format
-    first: int
-    last: int
+    first: int  # the first window's start
+    last: int  # the last window's end
     batches: int
     lost_batches: int
     lost_calls: int
@@ -187,19 +176,6 @@ class SchemaRow:
     status: int
     start: int
     document: Mapping[str, Any]  # a ShapeDoc
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceRow:
-    """All endpoints of one host, or of one cache protocol."""
-
-    protocol: str
-    host: str
-    endpoints: int
-    calls: int
-    errors: int  # HTTP: 500 and above
-    no_response: int  # HTTP: where none was seen
-    latency: Latencies
 
 
 class Archive(Protocol):
@@ -260,8 +236,6 @@ class Archive(Protocol):
         """Such sums of the whole period by (protocol, host)."""
         ...
 
-    def heat(self, period: Period, step: int, endpoints: Collection[str] | None = None) -> list[HeatCell]: ...
-
     def edges(self, period: Period) -> list[EdgeRow]: ...
 
     def agents(self, period: Period, *, counts: bool = True) -> list[AgentRow]:
@@ -280,25 +254,3 @@ class Archive(Protocol):
 def distinct(entries: Sequence[int]) -> int:
     """How many clients HyperLogLog registers stand for."""
     return round(hll.estimate(hll.registers(entries)))
-
-
-def services(endpoints: Sequence[EndpointRow], statuses: Sequence[StatusRow]) -> list[ServiceRow]:
-    """Endpoints by host; caches, which name none, by protocol.  The busiest first."""
-    known = {endpoint.id: (endpoint.protocol, endpoint.host) for endpoint in endpoints}
-    rows: dict[tuple[str, str], list[StatusRow]] = {}
-    for row in statuses:
-        if row.endpoint in known:
-            rows.setdefault(known[row.endpoint], []).append(row)
-    found = [
-        ServiceRow(
-            protocol,
-            host,
-            len({row.endpoint for row in of}),
-            sum(row.calls for row in of),
-            sum(row.calls for row in of if row.status >= 500),
-            sum(row.calls for row in of if row.status == 0) if protocol == "http" else 0,
-            added(row.last for row in of),
-        )
-        for (protocol, host), of in rows.items()
-    ]
-    return sorted(found, key=lambda service: (-service.calls, service.protocol, service.host))

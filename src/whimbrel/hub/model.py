@@ -17,7 +17,6 @@ from whimbrel.summary.batch import LatencyDoc
 
 # Buckets of base/histogram: 64 of 8 ns, then 64 equal steps in every octave.
 OCTAVE_STEPS = 64
-LINEAR_BITS = 9  # below 512 ns
 BUCKETS_END_NS = 1 << 37
 
 PARAMETER = re.compile(r"\{([a-z0-9-]+)\}")  # in templates: a value of this format stands here
@@ -100,6 +99,11 @@ def added(histograms: Iterable[Latencies]) -> Latencies:
     )
 
 
+def status_class(status: int) -> str:
+    """2xx"""
+    return f"{status // 100}xx" if 100 <= status <= 599 else "none"
+
+
 @dataclass(frozen=True, slots=True)
 class StatusStats:
     """Calls of one endpoint that had one status."""
@@ -114,8 +118,7 @@ class StatusStats:
 
     @property
     def status_class(self) -> str:
-        """2xx"""
-        return f"{self.status // 100}xx" if 100 <= self.status <= 599 else "none"
+        return status_class(self.status)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from whimbrel.hub.answers.asked import Asked
+from whimbrel.hub.answers.asked import TIME_MOST, Asked
 from whimbrel.hub.archive import Period
 from whimbrel.hub.refusal import Refusal
 from whimbrel.hub.service import Service
 
 TEXT_MOST = 256  # characters of a filter
 SHOWN_MOST = 64  # characters of a wrong value in a message
-TIME_MOST = 1 << 33  # the year 2242
 DEFAULT_LAST_S = 3600
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 DURATION_TEXT = re.compile(r"([1-9][0-9]{0,8})([smhd])")

@@ -16,13 +16,11 @@ import duckdb
 import msgspec
 
 from whimbrel.hub.archive import (
-    HEAT_STEPS,
     PARTS,
     AgentRow,
     ArchiveError,
     EdgeRow,
     EndpointRow,
-    HeatCell,
     Period,
     ReuseRow,
     SchemaRow,
@@ -31,7 +29,7 @@ from whimbrel.hub.archive import (
     distinct,
 )
 from whimbrel.hub.known import Known, known
-from whimbrel.hub.model import Latencies, bucket_bounds_ns
+from whimbrel.hub.model import Latencies
 from whimbrel.hub.patience import TooSlowError, interruptible
 from whimbrel.hub.rows import id_of, number_of
 from whimbrel.hub.tables import (
@@ -217,22 +215,6 @@ class Questions:
                 place = row["protocol"], row["host"]
                 made.setdefault(hosts.get(place, place), []).append(status_row(row, asked.start))
         return made
-
-    def heat(self, asked: Period, step: int, endpoints: Collection[str] | None = None) -> list[HeatCell]:
-        """Calls by time and latency (to the response's last byte)."""
-        check_step(asked, step)
-        columns = ("started", "last_places", "last_counts", "endpoint")
-        with self.asking() as moment:
-            found = moment.all(f"""
-                SELECT started // {step} * {step} AS step, place // {HEAT_STEPS} AS cell, CAST(SUM(n) AS BIGINT) AS n
-                FROM (SELECT started, unnest(last_places) AS place, unnest(last_counts) AS n
-                    FROM ({self._calls(moment, asked, endpoints, columns, step)}) AS s) AS e
-                GROUP BY step, cell ORDER BY step, cell
-            """)  # noqa: S608 - integers and words of the house
-        return [
-            HeatCell(start, bucket_bounds_ns(cell * HEAT_STEPS)[0], bucket_bounds_ns((cell + 1) * HEAT_STEPS)[0], calls)
-            for start, cell, calls in found
-        ]
 
     def schemas(self, asked: Period, endpoints: Collection[str] | None = None) -> list[SchemaRow]:
         """What was in force when the period began, the first and the last of it; what an agent told in between it told

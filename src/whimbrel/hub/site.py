@@ -44,7 +44,6 @@ def build(service: Service) -> ASGIApp:
             route(service, "/metrics", plain.metrics),
             route(service, "/healthz", plain.health),
             *pages.routes(service),
-            *pages.routes(service),
         ],
         exception_handlers={Refusal: refused, HTTPException: unrouted, Exception: defect},
     )
@@ -59,13 +58,13 @@ def route(service: Service, path: str, handler: Handler, method: str = "GET") ->
 
 
 @functools.cache
-def document_bytes() -> dict[str, Any]:
+def described() -> dict[str, Any]:
     return document_api.document(ROWS)
 
 
 async def own_document(_service: Service, _request: Request) -> Response:
     """Says nothing that the source does not: no token is needed."""
-    return json_response(document_bytes())
+    return json_response(described())
 
 
 # ---- what went wrong

@@ -145,7 +145,6 @@ PLAIN: dict[str, dict[str, str]] = {
     "roots": {"endpoint": "UBIGINT", "root": "UBIGINT"},
 }  # fmt: skip
 # Rows that differ in these are different; others with the same are not kept again.
-# Rows that differ in these are different; others with the same are not kept again.
 ONCE = {
     "endpoints": ("endpoint", "method", "host", "template"),  # names become known: its words are told anew
     "auths": ("endpoint", "kind"),

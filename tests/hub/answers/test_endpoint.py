@@ -8,7 +8,7 @@ from tests.hub.answers.sample import ASKED, BOOK, BOOKS, BOOKS_OF_TWO, GET, OLD,
 from tests.hub.batches import NOON, batch, edge, endpoint, latency, row
 from tests.hub.shapes import shape_of
 from whimbrel.hub.answers.asked import Asked, UnknownError
-from whimbrel.hub.answers.endpoint import HEAT_BOUNDS_NS, duration, status_class, ttl_lines
+from whimbrel.hub.answers.endpoint import HEAT_BOUNDS_NS, duration, ttl_lines
 from whimbrel.hub.answers.endpoint import endpoint as answer
 from whimbrel.hub.duck import DuckArchive
 from whimbrel.hub.model import BUCKETS_END_NS
@@ -127,7 +127,6 @@ def test_times_in_words() -> None:
     assert found[1] == "1 s to 2 s" and found[7] == "64 s to 2.1 min" and found[13] == "68 min to 2.3 h"
     assert found[29] == "3106 d to 6213 d" and found[31] == "not given"
     assert duration(119) == "119 s" and duration(172_800) == "2 d"
-    assert [status_class(status) for status in (0, 99, 204, 599, 600)] == ["none", "none", "2xx", "5xx", "none"]
 
 
 def test_orders_are_new(shop: DuckArchive) -> None:

@@ -81,8 +81,3 @@ def test_how_long_ago(seconds: float, said: str) -> None:
 
 def test_what_never_was_is_not_long_ago() -> None:
     assert formats.ago(0, 1_000_000) == formats.ago(None, 1_000_000) == "–"
-
-
-@pytest.mark.parametrize(("status", "of"), [(200, "2xx"), (404, "4xx"), (599, "5xx"), (0, "none"), (999, "none")])
-def test_classes_of_statuses(status: int, of: str) -> None:
-    assert formats.status_class(status) == of

@@ -67,7 +67,7 @@ class Asked:
     @classmethod
     def between(cls, start: int, end: int, now: int, kept: Kept = KEPT) -> Asked:
         """[start, end), widened to the grid."""
-        if not 0 <= start < TIME_MOST or not 0 <= end < TIME_MOST:
+        if not 0 <= start <= TIME_MOST or not 0 <= end <= TIME_MOST:
             raise QuestionError(f"a period from {start} to {end}; times are seconds since 1970, from 0 to {TIME_MOST}")
         if end <= start:
             raise QuestionError(f"a period from {start} to {end}; its end must be later than its start")

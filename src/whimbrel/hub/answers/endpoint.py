@@ -20,14 +20,15 @@ from whimbrel.hub.answers.shapes import (
     StatusLine,
     TtlLine,
 )
-from whimbrel.hub.archive import HEAT_STEPS, Archive, StatusRow
-from whimbrel.hub.model import OCTAVE_STEPS, added, bucket_bounds_ns
+from whimbrel.hub.archive import Archive, StatusRow
+from whimbrel.hub.model import OCTAVE_STEPS, added, bucket_bounds_ns, status_class
 from whimbrel.hub.periods import schemas_in_force
 from whimbrel.hub.schema import Schema, unite
 from whimbrel.summary.bodies import KINDS
 
 PARTS_IN_ORDER = ("query", "headers", "body", "response")
 TTL_NEVER, TTL_NOT_GIVEN = 30, 31
+HEAT_STEPS = 16  # buckets a cell of a heat map: a quarter of an octave, four rows for each doubling
 HEAT_BOUNDS_NS = [bucket_bounds_ns(place)[0] for place in range(0, 29 * OCTAVE_STEPS + 1, HEAT_STEPS)]
 
 
@@ -105,10 +106,6 @@ def _status(status: int, rows: Sequence[StatusRow], whole: int) -> StatusLine:
         response_mean_bytes=share(sum(row.response.sum for row in rows), calls),
         response_kinds=[KINDS[number] for number in kinds if number < len(KINDS)],
     )
-
-
-def status_class(status: int) -> str:
-    return f"{status // 100}xx" if 100 <= status <= 599 else "none"
 
 
 def _status_points(asked: Asked, rows: Iterable[StatusRow], *, http: bool) -> dict[str, list[int]]:

@@ -26,7 +26,7 @@ from whimbrel.hub.answers.measures import percentile, share
 from whimbrel.hub.answers.shapes import Endpoints
 from whimbrel.hub.archive import Archive, Period
 
-LIMIT_MOST = 1000
+LIMIT_MOST = 1000  # lines of one answer
 Key = Callable[[Counted, Before], tuple[float | str, ...]]
 
 

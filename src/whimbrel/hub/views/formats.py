@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from whimbrel.hub.model import status_class
+
 UNKNOWN = "–"
 LATENCY_UNITS = ((60e9, "min"), (1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
 SIZE_UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
@@ -120,11 +122,6 @@ def ago(at: float | None, now: float) -> str:
         return "now"
     unit, name = next((unit, name) for unit, name in LENGTH_UNITS if seconds >= unit)
     return f"{seconds / unit:.0f} {name} ago"
-
-
-def status_class(status: int) -> str:
-    """2xx"""
-    return f"{status // 100}xx" if 100 <= status <= 599 else "none"
 
 
 FILTERS = {
