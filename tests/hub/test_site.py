@@ -7,7 +7,7 @@ import pytest
 
 from tests.hub.batches import batch, endpoint
 from tests.hub.running import Hub, running
-from whimbrel.hub.headers import HEADERS
+from whimbrel.hub.headers import HEADERS, PIECE_BYTES, pieces
 from whimbrel.summary.batch import encode
 
 EVERYWHERE = (
@@ -36,6 +36,16 @@ def test_the_policy_lets_nothing_in_that_is_not_ours() -> None:
     policy = HEADERS["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'")
     assert "unsafe" not in policy and "http" not in policy and "*" not in policy
+
+
+def test_a_large_body_leaves_in_pieces() -> None:
+    """So that what nobody reads is held once, and not for every connection."""
+    body = bytes(range(256)) * (PIECE_BYTES // 100)
+    several = list(pieces({"type": "http.response.body", "body": body}))
+    assert b"".join(piece["body"] for piece in several) == body
+    assert max(len(piece["body"]) for piece in several) == PIECE_BYTES
+    assert [piece["more_body"] for piece in several] == [True] * (len(several) - 1) + [False]
+    assert [*pieces({"type": "http.response.body"})] == [{"type": "http.response.body"}]
 
 
 def test_people_get_pages_and_programs_get_json(locked_hub: Hub) -> None:

@@ -2,9 +2,14 @@
 
 Content-Security-Policy     nothing but what this hub serves; no inline script, no other site's frame
 Cache-Control: no-store     what is measured stays out of caches; only /static is kept
+
+And bodies leave in pieces, each when the one before is on its way: whoever asks for a large file and does not read it
+would otherwise have the hub hold a copy for every connection.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -34,6 +39,7 @@ HEADERS = {
 }
 STATIC = "/static/"
 NOT_KEPT = "no-store"
+PIECE_BYTES = 64 * 1024  # as much as waits in a connection before its sender has to
 
 
 class Headers:
@@ -55,6 +61,18 @@ class Headers:
                 if not scope["path"].startswith(STATIC):
                     headers.setdefault("Cache-Control", NOT_KEPT)
                 self.traffic.answered(getattr(scope.get("route"), "name", "other"), message["status"])
-            await send(message)
+            for piece in pieces(message):
+                await send(piece)
 
         await self.app(scope, receive, with_headers)
+
+
+def pieces(message: Message) -> Iterator[Message]:
+    """A message with a large body as several."""
+    body = message.get("body", b"")
+    if len(body) <= PIECE_BYTES:
+        yield message
+        return
+    for start in range(0, len(body), PIECE_BYTES):
+        more = start + PIECE_BYTES < len(body) or message.get("more_body", False)
+        yield {**message, "body": body[start : start + PIECE_BYTES], "more_body": more}
