@@ -100,7 +100,7 @@ def line_of(call: dict[str, Any]) -> str:
     return " ".join(words + flag_names(call["flags"]))
 
 
-def play(script: Script, steps: list[Step], end: str) -> None:
+def play(script: Script, steps: list[Step], end: str = "fin") -> None:
     """Each step a microsecond after the one before."""
     now = START
     for step in steps:

@@ -131,23 +131,38 @@ class TestMemory:
         assert script.used_bytes == 0
 
     @pytest.mark.parametrize("size", [1 << 20, 1000])
-    def test_commands_with_very_many_keys_are_bounded(self, size: int) -> None:
-        request = b"*20001\r\n$4\r\nMGET\r\n" + b"$10\r\nkey:%06d\r\n" * 20000 % tuple(range(20000))
-        reply = b"*20000\r\n" + b"$1\r\nx\r\n$-1\r\n" * 10000
-        steps = cut([("data", 0, request), ("data", 1, reply)], repeat(size))
-        calls = calls_of(steps)
-        assert 1000 < len(calls) < 10000
-        assert all(call["keys"] == 20000 and not call["flags"] for call in calls)
+    def test_commands_with_very_many_keys_are_bounded_and_what_is_left_out_is_counted(self, size: int) -> None:
+        request = b"*50001\r\n$4\r\nMGET\r\n" + b"$10\r\nkey:%06d\r\n" * 50000 % tuple(range(50000))
+        reply = b"*50000\r\n" + b"$1\r\nx\r\n$-1\r\n" * 25000
+        script = Script(memory=8 << 20)
+        play(script, cut([("data", 0, request), ("data", 1, reply)], repeat(size)))
+        calls = script.calls
+        assert 20000 < len(calls) < 50000
+        assert script.counts["keys_dropped"] == 50000 - len(calls)
+        assert all(call["keys"] == 50000 and not call["flags"] for call in calls)
         assert all((call["outcome"] == 1) == (int(call["key"][4:]) % 2 == 0) for call in calls)
+
+    def test_values_of_a_command_with_many_keys_take_no_room(self) -> None:
+        request = b"*2001\r\n$4\r\nMSET\r\n" + b"$8\r\nkey:%04d\r\n$400\r\n%s\r\n" * 1000 % tuple(
+            part for i in range(1000) for part in (i, b"v" * 400)
+        )
+        script = Script()
+        play(script, cut([("data", 0, request), ("data", 1, b"+OK\r\n")], repeat(1000)))
+        assert [call["key"] for call in script.calls] == [b"key:%04d" % i for i in range(1000)]
+        assert all(call["request_bytes"] == 400 for call in script.calls)
+        assert script.counts["keys_dropped"] == 0
 
     @pytest.mark.parametrize("size", [1 << 20, 1000])
     def test_a_get_line_of_any_length(self, size: int) -> None:
-        request = b"get" + b" key:%05d" * 9000 % tuple(range(9000)) + b"\r\n"
-        reply = b"VALUE key:%05d 0 1\r\nx\r\n" * 900 % tuple(range(0, 9000, 10)) + b"END\r\n"
-        calls = calls_of(cut([("data", 0, request), ("data", 1, reply)], repeat(size)))
-        assert 1000 < len(calls) < 9000
+        request = b"get" + b" key:%05d" * 50000 % tuple(range(50000)) + b"\r\n"
+        reply = b"VALUE key:%05d 0 1\r\nx\r\n" * 5000 % tuple(range(0, 50000, 10)) + b"END\r\n"
+        script = Script(memory=8 << 20)
+        play(script, cut([("data", 0, request), ("data", 1, reply)], repeat(size)))
+        calls = script.calls
+        assert 20000 < len(calls) < 50000
+        assert script.counts["keys_dropped"] == 50000 - len(calls)
         assert all((call["outcome"] == 1) == (int(call["key"][4:]) % 10 == 0) for call in calls)
-        assert all(call["keys"] == 9000 for call in calls)
+        assert all(call["keys"] == 50000 for call in calls)
 
     def test_a_value_of_a_gigabyte_keeps_nothing(self) -> None:
         script = Script()

@@ -39,6 +39,7 @@ cdef struct TalkCounts:             # since the start
     uint64_t resyncs                # message starts found again after a gap
     uint64_t lost_messages          # that could not be parsed because of a gap or of memory
     uint64_t pending_dropped        # PENDING_MAX reached
+    uint64_t keys_dropped           # calls not told of commands with more keys than there was room for
     uint64_t malformed
     uint64_t flows_refused          # no memory for a conversation
 

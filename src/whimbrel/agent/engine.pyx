@@ -356,8 +356,8 @@ cdef class Engine:
             out_of_order=f.out_of_order, calls=t.calls, flows_http=t.flows_http, flows_memcache=t.flows_memcache,
             flows_redis=t.flows_redis, flows_tls=t.flows_tls, flows_http2=t.flows_http2,
             flows_opaque=t.flows_opaque, untyped_bodies=t.untyped_bodies, unpaired=t.unpaired, resyncs=t.resyncs,
-            lost_messages=t.lost_messages, pending_dropped=t.pending_dropped, malformed=t.malformed,
-            implausible_segments=f.implausible, arena_refused=self.arena.refused,
+            lost_messages=t.lost_messages, pending_dropped=t.pending_dropped, keys_dropped=t.keys_dropped,
+            malformed=t.malformed, implausible_segments=f.implausible, arena_refused=self.arena.refused,
             arena_peak_bytes=self.arena.peak_bytes,
         )
         counted.update(window_counts(self.ear.window))

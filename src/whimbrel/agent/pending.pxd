@@ -14,7 +14,7 @@ cdef enum:
     PENDING_BYTES = 2097152         # of one conversation: PENDING_MAX requests of 2 KiB
     HEADERS_KEPT = 2048             # a header block up to this size is kept until the response; most have 300 to 900
     DOUBT_MAX = 64                  # wait while the pairing is in doubt: their answers may never have come
-    KEYS_BYTES = 131072             # of the key list of one command: thousands of keys
+    KEYS_BYTES = 1048576            # of one command's keys: the largest block there is; some 20,000 keys
 
 # NULL: no room, counted; not in the queue yet
 cdef Pending* pending_new(Conversation* c, CallProtocol protocol, size_t text_bytes, int64_t first_ns) noexcept nogil
@@ -26,7 +26,7 @@ cdef void pending_free(Conversation* c, Pending* p) noexcept nogil
 cdef void pending_report(Conversation* c, Pending* p) noexcept nogil            # hands its calls over, then frees it
 cdef void pending_flush(Conversation* c, uint32_t flags) noexcept nogil         # all that wait, with these flags
 
-# key: its first bytes; False: the list is full, counted
+# key: its first bytes; False: there is no room, which pending_report counts
 cdef bint key_add(Conversation* c, Pending* p, Slice key, uint64_t key_len, uint64_t sent) noexcept nogil
 
 # the outcome of all keys, or of those that have none yet

@@ -103,10 +103,12 @@ cdef void hand_over(Talk* talk, Pending* p) noexcept nogil:
 
 cdef void pending_report(Conversation* c, Pending* p) noexcept nogil:
     cdef uint32_t flags = p.call.flags
+    cdef uint32_t told = 0
     cdef uint32_t at = 0
     cdef KeyRecord* k
     if p.keys_len == 0:
         hand_over(c.talk, p)
+        told = 1
     while at < p.keys_len:
         k = key_at(p, at)
         p.call.key = slice_of(<uint8_t*> k + sizeof(KeyRecord), k.len)
@@ -115,7 +117,10 @@ cdef void pending_report(Conversation* c, Pending* p) noexcept nogil:
         p.call.request_bytes = k.sent
         p.call.response_bytes = k.received
         hand_over(c.talk, p)
+        told += 1
         at = key_after(k, at)
+    if p.call.keys > told:
+        c.talk.counts.keys_dropped += p.call.keys - told
     pending_free(c, p)
 
 
@@ -143,7 +148,6 @@ cdef bint key_add(Conversation* c, Pending* p, Slice key, uint64_t key_len, uint
         if need <= KEYS_BYTES and c.waiting_bytes + need <= PENDING_BYTES:
             grown = arena_grow(c.talk.arena, p.keys, p.keys_len, need)
         if grown == NULL:
-            c.talk.counts.pending_dropped += 1
             return False
         p.keys = <uint8_t*> grown
         c.waiting_bytes += arena_block_bytes(c.talk.arena, p.keys) - room

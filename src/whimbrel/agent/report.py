@@ -60,6 +60,7 @@ LOSSES = (
     ("flows_sampled_out", "flows not followed"),
     ("untyped_bodies", "bodies not looked into"),
     ("pending_dropped", "requests without room to wait"),
+    ("keys_dropped", "keys of one command too many"),
     ("unpaired", "requests or responses alone"),
     ("malformed", "malformed messages"),
 )

@@ -1,21 +1,22 @@
 # RESP skimmed: requests and replies walked as they come, in memory that does not depend on their size.
 #
 # The codec's parsers want a message whole, which for a watcher would mean keeping other people's values.  The ask
-# keeps of every argument its length and its first ASK_TEXT bytes:
+# keeps of every argument its length and, unless it is a value, its first ASK_TEXT bytes:
 #
 #     arguments:   | length 8 | kept 2 | text, at most ASK_TEXT | ...    at most ASK_BYTES, then only counted
 #
 # The skim goes over a reply and says, element by element down to SKIM_DEPTH, what it was; what is deeper is only
-# counted off.  A request that is whole is read by the codec and looked at through the same ArgWalk, so both ways see
-# the same arguments.
+# counted off.  A request that is whole is read by the codec and looked at through the same ArgWalk, so both ways find
+# the same keys.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from whimbrel.agent.resp_rules cimport Command
 from whimbrel.base.arena cimport Arena
 from whimbrel.base.slice cimport Slice
 
 cdef enum:
     ASK_TEXT = 256                  # bytes of an argument that are kept: a key's most
-    ASK_BYTES = 131072              # of all arguments' records
+    ASK_BYTES = 1048576             # of all arguments' records: the largest block there is; tens of thousands
     ASK_RECORD = 10                 # length and kept
     ASK_LINE = 24                   # `$` and an int64 and the line end
     SKIM_DEPTH = 3                  # levels told apart: EXEC's array, a command's array in it, its elements
@@ -25,6 +26,7 @@ cdef struct Ask:
     uint8_t line[24]
     uint8_t line_len
     bint counted                    # argc is known
+    const Command* row              # as soon as its name is whole; NULL: not known
     uint32_t argc
     uint32_t done
     uint64_t length                 # of the argument that passes
@@ -43,11 +45,10 @@ cdef AskStatus ask_next(Ask* a, Arena* arena, const uint8_t* data, size_t n, siz
 cdef bint ask_gap(Ask* a, uint64_t n) noexcept nogil            # n bytes are lost: True if all were of one argument
 cdef void ask_clear(Ask* a, Arena* arena) noexcept nogil
 
-cdef struct ArgWalk:                # over the arguments of either; zero `room` bytes left ends it
+cdef struct ArgWalk:                # over the arguments of either
     const uint8_t* at
     const uint8_t* end              # NULL: at points into a request as sent
     uint32_t left                   # arguments
-    size_t room
 
 cdef void walk_request(ArgWalk* w, const uint8_t* first, uint32_t argc) noexcept nogil
 cdef void walk_ask(ArgWalk* w, const Ask* a) noexcept nogil

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy, memset
+from whimbrel.agent.resp_rules cimport Command, command_named
 from whimbrel.base.arena cimport Arena, arena_block_bytes, arena_free, arena_grow
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.resp.codec cimport (
@@ -39,13 +40,28 @@ cdef bint ask_line(Ask* a, const uint8_t* data, size_t n, size_t* used, AskStatu
     return ended
 
 
+cdef bint is_value(const Command* row, uint32_t i) noexcept nogil:
+    """Is the argument at `i`, counted from the command's name, a value?  Nobody asks for its text."""
+    if row == NULL or row.value == 0 or i <= <uint32_t> row.first:
+        return False
+    if row.step == 2:
+        return (i - row.first) % 2 == 1     # MSET key value key value
+    return row.value < 0 or i == <uint32_t> row.value
+
+
+cdef size_t text_wanted(const Ask* a) noexcept nogil:
+    return 0 if is_value(a.row, a.done) else min(a.length, <uint64_t> ASK_TEXT)
+
+
 cdef void record_begin(Ask* a, Arena* arena) noexcept nogil:
     cdef uint16_t kept = 0
-    cdef size_t text = a.length if a.length < ASK_TEXT else ASK_TEXT
-    cdef size_t need = a.args_len + ASK_RECORD + text
     cdef void* grown = a.args
+    cdef size_t need
     if a.full:
         return
+    if a.done == 1:
+        a.row = command_named(slice_of(a.args + ASK_RECORD, a.args_len - ASK_RECORD))
+    need = a.args_len + ASK_RECORD + text_wanted(a)
     if need > ASK_BYTES:
         grown = NULL
     elif a.args == NULL or arena_block_bytes(arena, a.args) < need:
@@ -63,9 +79,9 @@ cdef void record_begin(Ask* a, Arena* arena) noexcept nogil:
 cdef void record_text(Ask* a, const uint8_t* data, size_t n) noexcept nogil:
     cdef uint16_t kept = 0
     cdef uint64_t passed = a.length + LINE_END - a.left
-    if a.full or passed >= ASK_TEXT or passed >= a.length:
+    if a.full or passed >= text_wanted(a):
         return
-    n = min(n, min(<uint64_t> ASK_TEXT, a.length) - passed)
+    n = min(n, text_wanted(a) - passed)
     memcpy(&kept, a.args + a.record + 8, 2)
     if kept != passed:
         return                      # bytes before these were lost
@@ -124,7 +140,7 @@ cdef bint ask_gap(Ask* a, uint64_t n) noexcept nogil:
     cdef uint64_t passed = a.length + LINE_END - a.left
     if a.left < LINE_END or n > a.left - LINE_END:
         return False
-    if not a.full and passed < min(<uint64_t> ASK_TEXT, a.length):
+    if not a.full and passed < text_wanted(a):
         if a.length <= ASK_TEXT:
             return False            # it might have been a key
         memset(a.args + a.record + 8, 0, 2)
@@ -142,30 +158,22 @@ cdef void walk_request(ArgWalk* w, const uint8_t* first, uint32_t argc) noexcept
     w.at = first
     w.end = NULL
     w.left = argc
-    w.room = ASK_BYTES
 
 
 cdef void walk_ask(ArgWalk* w, const Ask* a) noexcept nogil:
     w.at = a.args
     w.end = a.args + a.args_len
     w.left = a.argc
-    w.room = ASK_BYTES
 
 
 cdef bint walk_next(ArgWalk* w, Slice* text, uint64_t* length) noexcept nogil:
     cdef uint16_t kept = 0
-    cdef size_t cost
     if w.left == 0:
         return False
     if w.end == NULL:
         text[0] = resp_next_arg(&w.at)
         length[0] = text.len
         text.len = min(text.len, <size_t> ASK_TEXT)
-        cost = ASK_RECORD + text.len
-        if cost > w.room:
-            w.left = 0
-            return False
-        w.room -= cost
     else:
         if w.at == w.end:
             return False

@@ -24,6 +24,7 @@ LOSSES = {
     "untyped_bodies": "bodies that were not looked into, under memory pressure: their schemas learn less",
     "unpaired": "requests or responses that could not be told to belong together: their calls have no latency",
     "pending_dropped": "requests that found no room to wait for their response",
+    "keys_dropped": "calls that are missing, of commands with more keys than there was room for",
     "malformed": "messages that are not what their protocol allows",
     "arena_refused": "times memory was refused",
     "pressure_bodies": "times bodies were no longer looked into",
