@@ -7,7 +7,7 @@ from tests.hub.batches import NOON
 from whimbrel.hub.answers.caches import caches
 from whimbrel.hub.answers.endpoint import endpoint
 from whimbrel.hub.answers.overview import overview
-from whimbrel.hub.answers.shapes import CurvePoint, Heat, MissCurve, Span
+from whimbrel.hub.answers.shapes import CurvePoint, Heat, MissCurve, Point, Span
 from whimbrel.hub.duck import DuckArchive
 from whimbrel.hub.views import charts
 
@@ -27,6 +27,28 @@ def test_calls_by_outcome_are_all_calls(shop: DuckArchive) -> None:
     }  # fmt: skip
     assert made["range"] == [answer.span.start * 1000, answer.span.end * 1000]
     assert len(made["x"]) == len(made["series"][0]["values"]) == len(answer.points)
+
+
+def point(calls: int, per_s: float, errors: int = 0, no_response: int = 0) -> Point:
+    latencies = dict.fromkeys(("p50_ns", "p90_ns", "p99_ns", "p999_ns"))
+    return Point(
+        start=0, calls=calls, per_s=per_s, errors=errors, client_errors=0, no_response=no_response, **latencies
+    )
+
+
+def test_a_step_that_is_not_over_has_the_rate_of_its_part() -> None:
+    """Ten calls in the five seconds of ten that agents told of are two a second, in every chart."""
+    points = [point(0, 0.0), point(10, 2.0, errors=5)]
+    made = charts.outcomes(SPAN, points)
+    assert sums(made) == {"succeeded": 1.0, "4xx": 0.0, "5xx": 1.0}
+    assert sums(charts.rates(SPAN, points)) == {"commands": 2.0}
+    assert charts.a_second(points, [0, 10]) == [0.0, 2.0]
+
+
+def test_a_call_without_a_response_did_not_succeed() -> None:
+    assert sums(charts.outcomes(SPAN, [point(4, 4.0, errors=1, no_response=2)])) == {
+        "succeeded": 1.0, "4xx": 0.0, "5xx": 1.0, "no response": 2.0,
+    }  # fmt: skip
 
 
 def test_a_step_without_calls_has_no_latency(shop: DuckArchive) -> None:

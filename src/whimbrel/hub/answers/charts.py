@@ -36,6 +36,7 @@ def point(rows: Iterable[StatusRow], start: int, protocol: str, length_s: int) -
         per_s=numbers.calls / length_s,
         errors=numbers.errors,
         client_errors=numbers.client_errors,
+        no_response=numbers.no_response,
         p50_ns=p50,
         p90_ns=p90,
         p99_ns=p99,

@@ -52,6 +52,7 @@ class Point(Answer, frozen=True):
     per_s: float
     errors: int  # HTTP 5xx; of caches: error
     client_errors: int  # HTTP 4xx
+    no_response: int  # HTTP: calls of which none was seen
     p50_ns: float | None
     p90_ns: float | None
     p99_ns: float | None

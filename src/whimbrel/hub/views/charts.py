@@ -67,14 +67,25 @@ def latencies(span: Span, points: Sequence[Point], names: Sequence[str] = ("p50"
 
 
 def outcomes(span: Span, points: Sequence[Point]) -> Chart:
-    """Calls a second by how they ended, as far as points tell: succeeded, 4xx, 5xx."""
-    step = span.step_s
+    """Calls a second by how they ended; those without a response only where there are some."""
+    failed = [point.errors + point.client_errors + point.no_response for point in points]
+    ended = {
+        ("succeeded", "2xx"): [point.calls - n for point, n in zip(points, failed, strict=True)],
+        ("4xx", "4xx"): [point.client_errors for point in points],
+        ("5xx", "5xx"): [point.errors for point in points],
+        ("no response", "none"): [point.no_response for point in points],
+    }
     series = [
-        line("succeeded", "2xx", [(point.calls - point.errors - point.client_errors) / step for point in points]),
-        line("4xx", "4xx", [point.client_errors / step for point in points]),
-        line("5xx", "5xx", [point.errors / step for point in points]),
+        line(name, colour, a_second(points, calls))
+        for (name, colour), calls in ended.items()
+        if colour != "none" or any(calls)
     ]
     return chart("stack", "per_s", span, starts_of(points), series)
+
+
+def a_second(points: Sequence[Point], calls: Sequence[int]) -> Values:
+    """Some of the calls of each point as a rate: over the part of the step that agents told of, as the point's own."""
+    return [point.per_s * n / point.calls if point.calls else 0.0 for point, n in zip(points, calls, strict=True)]
 
 
 def rates(span: Span, points: Sequence[Point], name: str = "commands") -> Chart:
@@ -83,10 +94,9 @@ def rates(span: Span, points: Sequence[Point], name: str = "commands") -> Chart:
 
 def statuses(view: EndpointView) -> Chart:
     """Calls a second by class of status, of caches by outcome."""
-    step = view.span.step_s
     known = sorted(view.status_points, key=lambda name: ORDER.index(name) if name in ENDINGS else len(ORDER))
     series = [
-        line(name.replace("_", " "), ENDINGS.get(name, "none"), [calls / step for calls in view.status_points[name]])
+        line(name.replace("_", " "), ENDINGS.get(name, "none"), a_second(view.points, view.status_points[name]))
         for name in known
     ]
     return chart("stack", "per_s", view.span, starts_of(view.points), series)
