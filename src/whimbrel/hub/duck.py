@@ -10,6 +10,7 @@ transaction.  See hub.tables for which levels there are.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +34,7 @@ SETTLED_S = 120  # after which a window is taken for complete; what comes later 
 GRID_S = 600  # in pieces of this length it gets there
 SLICE_ROWS = 20_000  # rolled up in one transaction: some 30 buckets each in three arrays, 2 million values
 NEVER = (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError)  # the rows' fault, not the moment's
+HOLDER = re.compile(r"Conflicting lock is held .*\(PID (\d+)\)")  # DuckDB's words where another process has the file
 COPY = "whimbrel_backup"  # what a backup is called while it is attached
 
 
@@ -132,7 +134,7 @@ class DuckArchive(Questions):
             for level, into in tables.CLIMBED:
                 done = added(done, self._climb(table, level, into, settled))
             for level, span in tables.GATHERED_S:
-                self._gather(table, level, span)
+                self._gather(table, level, span, settled)
             done = added(done, self._forget(table, now))
         return added(done, self._expire(now))
 
@@ -155,12 +157,13 @@ class DuckArchive(Questions):
     def _climb(self, table: tables.Table, level: str, into: str, before: int) -> Folded:
         """What is over of a coarser grid's spans, from the finer one.  It is not read before `until` says so."""
         done, span = Folded(), tables.SPANS_S[into]
+        unit = max(span, tables.DAY_S)
         until, limit = self.reaches(table)[into].until, before // span * span
         if until >= limit:
             return done
         with self.transaction():  # of a round that was cut off
             self.connection.execute(f"DELETE FROM {table.name}_{into} WHERE started >= {until}")  # noqa: S608
-        for _, within in self._blocks(f"{table.name}_{level}", f"started >= {until} AND started < {limit}"):
+        for _, within in self._blocks(f"{table.name}_{level}", f"started >= {until} AND started < {limit}", unit):
             for part in self._slices(table, f"{table.name}_{level}", within):
                 with self.transaction():
                     done = added(done, Folded(0, self._fold(table, level, into, f"{within} AND {part}")))
@@ -171,9 +174,9 @@ class DuckArchive(Questions):
     def _fold(self, table: tables.Table, level: str, into: str, where: str) -> int:
         return counted(self.connection, tables.folded(table, level, into, where))
 
-    def _gather(self, table: tables.Table, level: str, span: int) -> None:
+    def _gather(self, table: tables.Table, level: str, span: int, settled: int) -> None:
         """Blocks of a grid that are over into the order of their keys, each once."""
-        limit = self.reaches(table)[level].until // span * span
+        limit = min(self.reaches(table)[level].until, settled) // span * span
         which = f"name = '{table.name}' AND level = '{level}' AND span = {span}"
         [(until,)] = self.all(f"SELECT until FROM gathered WHERE {which}")  # noqa: S608
         if until >= limit:
@@ -211,8 +214,10 @@ class DuckArchive(Questions):
         """What a coarser grid has of it by now; days are the unit of the coarse ones, so that all of them agree."""
         keep, day = self.retention, tables.DAY_S
         hours = self.reaches(table)["1h"].until
-        limits = {"10s": (now - keep.ten_s) // 3600 * 3600, "1m": min((now - keep.minute) // day * day, hours)}
-        limits |= dict.fromkeys((tables.NEW, "1h", "1d"), (now - keep.hour) // day * day)
+        limits = {"10s": (now - keep.ten_s) // 3600 * 3600}
+        limits |= dict.fromkeys(("1m", "10m"), min((now - keep.minute) // day * day, hours))
+        limits |= dict.fromkeys((tables.NEW, "1h", "6h", "1d"), (now - keep.hour) // day * day)
+        limits["1w"] = -(-limits["1d"] // (7 * day)) * (7 * day)  # only whole ones
         gone = 0
         with self.transaction():
             for level, limit in limits.items():
@@ -274,6 +279,10 @@ def connect(path: Path, memory_mib: int, threads: int) -> duckdb.DuckDBPyConnect
     try:
         return duckdb.connect(str(path), config=config)
     except duckdb.Error as error:
+        if holder := HOLDER.search(str(error)):
+            raise ArchiveRefusedError(
+                f"a hub, or an import, runs on {str(path.parent)!r} (PID {holder[1]}); stop it first"
+            ) from None
         raise ArchiveRefusedError(f"{str(path)!r} cannot be opened as an archive: {first_line(error)}") from error
 
 
