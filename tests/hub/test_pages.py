@@ -84,6 +84,13 @@ def test_an_empty_hub_says_what_to_type(path: str, nothing: Browser) -> None:
     assert "whimbrel up --demo" in text or path != "/"
 
 
+def test_who_types_what_an_open_hub_says_is_not_locked_out(nothing: Browser) -> None:
+    """The first token locks: it must be one that may look."""
+    [commands] = re.findall(r'<pre class="command"[^>]*>(whimbrel hub token [^<]*)</pre>', nothing.get("/agents").text)
+    made = [line.split() for line in commands.splitlines() if line.startswith("whimbrel hub token")]
+    assert [(line[3], line[4]) for line in made] == [("me", "admin"), ("web1", "agent")]
+
+
 @pytest.mark.parametrize("name", ["text", "service", "method"])
 def test_what_was_asked_is_escaped(name: str, pages: Browser) -> None:
     text = pages.get("/endpoints", params={name: ATTACK}).text
@@ -124,6 +131,15 @@ def test_and_then_it_is_said_to_the_twin(tmp_path: Path) -> None:
     archive.close()
     assert 'href="/?last=5m" aria-current="true"' in text
     assert 'href="/api/overview?last=5m" data-twin' in text
+
+
+def test_without_a_before_nothing_is_called_new(tmp_path: Path) -> None:
+    archive = made(tmp_path, batch(endpoint(), start=NOON - 120), batch(endpoint(), start=NOON - 30))
+    with site_of(archive, tmp_path / "data") as client:
+        young, later = (words(client, f"/?start={NOON + at}&end={NOON}").text for at in (-300, -60))
+    archive.close()
+    assert "Nothing is known of before it" in young and "0 new" not in young
+    assert "No endpoint was called for the first time" in later and "0 new" in later
 
 
 def rows(client: Browser, path: str) -> list[str]:

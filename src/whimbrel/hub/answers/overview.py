@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from whimbrel.hub.answers.agents import live_agents
-from whimbrel.hub.answers.asked import EVER, Asked
+from whimbrel.hub.answers.asked import Asked
 from whimbrel.hub.answers.catalog import Before, Catalog, Counted, counted, heard, ids_of, known_before, line, seconds
 from whimbrel.hub.answers.charts import points
 from whimbrel.hub.answers.measures import CACHES, HTTP, Tally, quantiles, share, tally
@@ -50,7 +50,8 @@ def overview(archive: Archive, asked: Asked) -> Overview:
         slowest=lines(lambda one: one.tally.last.percentile_ns(99), _often(named)),
         failing=lines(lambda one: one.tally.errors, (one for one in named if one.tally.errors)),
         new=lines(lambda one: one.known.first, (one for one in named if earlier.is_new(one.known))),
-        has_data=bool(agents) or earlier.has_data or bool(archive.agents(EVER)),
+        has_data=bool(earlier.since),
+        has_earlier=earlier.has_data,
     )
 
 

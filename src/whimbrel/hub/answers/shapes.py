@@ -80,7 +80,7 @@ class EndpointLine(Answer, frozen=True):
     response_mean_bytes: float
     first: int  # window in which it was first called, within retention
     last: int
-    is_new: bool  # first called in the period, and the archive is older than the period's start
+    is_new: bool  # first called in the period, and not as soon as an agent listened
     auth: list[str]
 
 
@@ -114,6 +114,7 @@ class Overview(Answer, frozen=True):
     failing: list[EndpointLine]
     new: list[EndpointLine]
     has_data: bool  # whether the archive has anything at all, ever
+    has_earlier: bool  # whether it has anything of before the period: without, nothing is called new
 
 
 # ---- /api/endpoints --------------------------------------------------------------------------------------
