@@ -7,8 +7,10 @@ import time
 
 import pytest
 
-from tests.browser.conftest import Browsing
+from tests.browser.conftest import LOADED_S, Browsing
 from tests.hub.answers.sample import BOOKS, GET
+from tests.hub.batches import batch, endpoint, row
+from whimbrel.summary.batch import encode
 
 PATHS = ["/", "/endpoints", f"/endpoints/{BOOKS}", f"/endpoints/{GET}", "/services", "/changes", "/openapi", "/cache",
          "/agents", "/login"]  # fmt: skip
@@ -103,6 +105,20 @@ def test_a_chart_says_what_is_pointed_at(tab: Browsing) -> None:
     page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + box["height"] / 2, steps=3)
     page.wait_for_selector("#plot-latency .hoverlayer .legendtext")
     assert "µs" in "".join(page.locator("#plot-latency .hoverlayer .legendtext").all_text_contents())
+
+
+def test_names_in_a_chart_are_words_and_no_links(tab: Browsing) -> None:
+    """An agent tells them, whoever that is."""
+    link = '<a href="https://elsewhere.example">log in again</a> &lt;'
+    start = int(time.time()) // 10 * 10 - 60
+    told = endpoint(0xBAD, row(9, 0, outcomes={link: 9, "hit": 1}), protocol="redis", method="get", host="nowhere")
+    assert tab.hub.send(encode(batch(told, start=start))).status == 200
+    deadline = time.monotonic() + LOADED_S
+    while tab.hub.get(f"/api/endpoints/{0xBAD:016x}").status != 200:
+        assert time.monotonic() < deadline, "the batch was not loaded"
+    page = tab.open(f"/endpoints/{0xBAD:016x}?last=15m")
+    assert link in page.locator("#plot-statuses .legendtext").all_text_contents()
+    assert page.locator(".plot a").count() == 0
 
 
 def test_any_period_can_be_asked_for(tab: Browsing) -> None:

@@ -98,6 +98,9 @@ REFUSED = {
     "a port": batch(edges=[edge(port=65_536)]),
     "losses": batch(lost_calls=CALLS_MOST + 1),
     "zero bytes": batch(endpoint(host="a\0b")),
+    "an escape sequence": batch(endpoint(template="/\x1b[2J")),
+    "a line in a line": batch(endpoint(host="a\r\nb")),
+    "text that runs backwards": batch(endpoint(template="/\u202egnp.exe")),
     "zero bytes in a count": batch(counts={"a\0": 1}),
     "zero bytes in the agent": batch(agent="\0"),
 }

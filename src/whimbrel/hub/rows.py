@@ -78,9 +78,9 @@ def bounded(value: int, most: int, what: str) -> int:
 
 
 def text(value: str) -> str:
-    """No zero bytes: a database takes them for an end."""
-    if "\0" in value:
-        raise BatchError("a name with a zero byte")
+    """Nothing that a database takes for an end, a terminal for an order, or a reader for the other direction."""
+    if not value.isprintable():
+        raise BatchError("a name that cannot be printed")
     return value
 
 

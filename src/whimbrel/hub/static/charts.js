@@ -34,6 +34,9 @@ const SAID = {
 // Of round numbers: 30 ms, not 30.0 ms.
 const plain = (said) => said.replace(/(\.\d*?)0+(?=\D|$)/, "$1").replace(/\.(?=\D|$)/, "");
 
+// Plotly reads markup in names: links, too.
+const literal = (name) => name.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+
 // ---- colours: resolved by the browser, for the theme that is shown
 
 const probe = document.createElement("i");
@@ -58,7 +61,7 @@ const colourOf = (series) => colour(COLOURS[series.colour] || series.colour);
 // The last are drawn first: where few calls make p99.9 the same as p99, it is p99 that is seen.
 function lines(data) {
   return data.series.toReversed().map((one) => ({
-    x: data.x, y: one.values, name: one.name, type: "scatter", mode: pointsAlone(one.values) ? "lines+markers" : "lines",
+    x: data.x, y: one.values, name: literal(one.name), type: "scatter", mode: pointsAlone(one.values) ? "lines+markers" : "lines",
     line: { width: LINE_WIDTH, color: colourOf(one) }, marker: { size: 4, color: colourOf(one) },
     text: one.values.map((value) => (value === null ? "" : SAID[data.unit](value))),
     hovertemplate: "%{text}", connectgaps: false,
@@ -72,7 +75,7 @@ function pointsAlone(values) {
 
 function stack(data) {
   return data.series.filter((one) => one.values.some((value) => value > 0) || data.series.length === 1).map((one) => ({
-    x: data.x, y: one.values, name: one.name, type: "scatter", mode: "lines", stackgroup: "all",
+    x: data.x, y: one.values, name: literal(one.name), type: "scatter", mode: "lines", stackgroup: "all",
     line: { width: 0, color: colourOf(one), shape: "hv" }, fillcolor: fadedOf(one),
     text: one.values.map(SAID[data.unit]), hovertemplate: "%{text}",
   }));
@@ -95,7 +98,7 @@ function heat(data) {
 function curve(data) {
   const [one] = data.series;
   return [{
-    x: data.x, y: one.values, name: one.name, type: "scatter", mode: "lines", fill: "tozeroy", fillcolor: faded("accent", 0.12),
+    x: data.x, y: one.values, name: literal(one.name), type: "scatter", mode: "lines", fill: "tozeroy", fillcolor: faded("accent", 0.12),
     line: { width: LINE_WIDTH, color: colour("accent") },
     text: data.x.map((x, at) => `${SAID[data.across](x)}: ${SAID.share(one.values[at])} of reads miss`), hovertemplate: "%{text}<extra></extra>",
   }];
