@@ -179,9 +179,9 @@ def test_a_page_of_another_site_sends_nothing(hub: Hub) -> None:
 
 def test_who_sends_too_fast_waits_and_the_others_do_not(tmp_path) -> None:
     with running(tmp_path / "data") as hub:
-        replies = [hub.send(b"x") for _ in range(600)]
-        assert {reply.status for reply in replies} == {400, 429}
-        late = next(reply for reply in replies if reply.status == 429)
+        replies = (hub.send(b"x") for _ in range(5000))  # some a slow machine has left again before it sends the next
+        late = next(reply for reply in replies if reply.status != 400)
+        assert late.status == 429
         assert int(late.headers["retry-after"]) >= 1 and "too many batches" in late.error
         assert hub.metric('whimbrel_hub_refused_total{limit="batch_rate"}') >= 1
         assert hub.get("/api/agents").status == 200
