@@ -103,7 +103,7 @@ def test_schemas_of_requests_and_responses() -> None:
 def test_json_that_became_html() -> None:
     one, other = endpoint("/a", row(200, 50)), endpoint("/a", row(200, 50, kinds=(6,)))
     (change,) = compare(first(one), second(other)).breaking
-    assert change.sentence == "GET /a: body kind changed response 200: json → html"
+    assert change.sentence == "GET /a: body kind changed in response 200: json → html"
 
 
 @pytest.mark.parametrize(
@@ -145,6 +145,14 @@ def test_a_tail_that_grew() -> None:
     one, other = endpoint("/a", row(200, 1000, times_ns=times(1, 1000))), times(2, 1000, 1.6)
     assert kinds(first(one), second(endpoint("/a", row(200, 1000, times_ns=other)))) == [("p99 regression", True)]
     assert kinds(second(endpoint("/a", row(200, 1000, times_ns=other))), first(one)) == []
+
+
+def test_latencies_are_told_in_units_that_fit() -> None:
+    before, after = ([ns] * 500 for ns in (124_000_000, 999_900_000))
+    [slower] = compare(
+        first(endpoint("/a", row(200, 500, times_ns=before))), second(endpoint("/a", row(200, 500, times_ns=after)))
+    ).changes
+    assert (slower.before.split()[1], slower.after.split()[1]) == ("ms", "s")
 
 
 def test_a_tail_of_errors_is_none() -> None:

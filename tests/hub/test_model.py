@@ -1,5 +1,6 @@
 """The model: histograms as values, and endpoints of several agents as one."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -79,6 +80,7 @@ def test_agents_that_saw_the_same_endpoint_are_one_row() -> None:
 def test_words_about_an_endpoint() -> None:
     rows = {status: StatusStats(status, 1) for status in (0, 200, 302, 404)}
     assert endpoint("x", statuses=rows).name == "GET /a"
+    assert replace(endpoint("x"), method="client", template="").name == "client"
     assert [row.status for row in endpoint("x", statuses=rows).succeeded()] == [200, 302]
     assert [row.status_class for row in rows.values()] == ["none", "2xx", "3xx", "4xx"]
     assert endpoint("x").service == "shop"

@@ -24,6 +24,7 @@ from whimbrel.hub.evidence import (
     chance_of_so_slow,
 )
 from whimbrel.hub.model import OTHER, Endpoint, Latencies, Period, StatusStats, added, both
+from whimbrel.hub.views.formats import latency
 from whimbrel.summary.bodies import KINDS
 
 UNDECIDED_MOST = 0.5  # what is likelier an accident than not is nothing to look at
@@ -48,7 +49,7 @@ class Change:
 
     @property
     def sentence(self) -> str:
-        where = f" {self.place}" if self.place else ""
+        where = f" in {self.place.replace(': ', ', ', 1)}" if self.place else ""
         became = f": {self.before} → {self.after}" if self.before or self.after else ""
         return f"{self.endpoint}: {self.kind}{where}{became}"
 
@@ -217,7 +218,7 @@ def _of_latency(was: Endpoint, now: Endpoint) -> Iterator[Change]:
     ranks = chance_of_ranks(_p99_of_parts(was), _p99_of_parts(now))
     if ranks is not None and ranks > PARTS_CHANCE_MOST:
         chance = max(chance, ranks)
-    words = _time(p99), _time(p99_now)
+    words = latency(p99), latency(p99_now)
     yield _change(now, "p99 regression", "", *words, breaking=True, chance=chance)
 
 
@@ -233,7 +234,3 @@ def _p99_of_parts(endpoint: Endpoint) -> list[float]:
     if len(parts) < PARTS_LEAST:
         return []
     return [added(row.slices[part] for row in rows if part in row.slices).percentile_ns(99) for part in parts]
-
-
-def _time(ns: float) -> str:
-    return f"{ns / 1e6:.3g} ms" if ns < 1e9 else f"{ns / 1e9:.3g} s"

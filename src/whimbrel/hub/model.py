@@ -145,7 +145,8 @@ class Endpoint:
 
     @property
     def name(self) -> str:
-        return f"{self.method} {self.template}"
+        """A command without a key has no template."""
+        return f"{self.method} {self.template}".rstrip()
 
     @property
     def text(self) -> tuple[str, str, str, str]:
