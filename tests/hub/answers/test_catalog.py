@@ -1,6 +1,6 @@
 """Endpoints of the same words are one."""
 
-from tests.hub.answers.sample import ASKED, BOOKS, BOOKS_OF_TWO, OLD, ORDERS, START
+from tests.hub.answers.sample import ASKED, BOOKS, BOOKS_OF_TWO, GET, OLD, ORDERS, SET, START
 from tests.hub.batches import NOON
 from whimbrel.hub.answers.catalog import Catalog, Counted, heard, known_before, line, seconds
 from whimbrel.hub.answers.measures import tally
@@ -33,17 +33,18 @@ def test_what_one_has_and_another_has_not() -> None:
 
 def test_new_is_what_came_first_in_the_period(shop: DuckArchive) -> None:
     catalog, earlier = Catalog.of_rows(shop.endpoints(ASKED.period)), known_before(shop, ASKED.period.start)
-    assert earlier.has_data and earlier.catalog.by_id.keys() == {BOOKS, OLD}
+    assert earlier.catalog.by_id.keys() == {BOOKS, OLD}
     assert next(each.id for each in catalog if earlier.is_new(each)) == ORDERS
     assert not earlier.is_new(catalog.by_id[BOOKS_OF_TWO])
     assert earlier.first_of(catalog.by_id[BOOKS]) == NOON - 1200
     assert earlier.first_of(catalog.by_id[ORDERS]) == START
 
 
-def test_in_an_archive_that_just_began_nothing_is_new(shop: DuckArchive) -> None:
+def test_without_a_before_new_is_what_came_clearly_later_than_its_agent(shop: DuckArchive) -> None:
     earlier = known_before(shop, NOON - 5000)
-    assert not earlier.has_data
-    assert not any(earlier.is_new(each) for each in Catalog.of_rows(shop.endpoints(ASKED.period)))
+    assert earlier.catalog.by_id == {} and earlier.knows_new(NOON) and not earlier.knows_new(NOON - 1180)
+    everything = Catalog.of_rows(shop.endpoints(Period(NOON - 5000, NOON)))
+    assert {each.id for each in everything if earlier.is_new(each)} == {ORDERS, GET, SET}
 
 
 def test_rates_are_over_what_agents_told_of() -> None:

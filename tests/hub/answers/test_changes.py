@@ -85,8 +85,21 @@ def test_the_default_is_the_same_time_before(shop: DuckArchive) -> None:
     )  # fmt: skip
 
 
-def test_without_a_time_before_it_is_the_halves_of_what_there_is(shop: DuckArchive) -> None:
-    assert default_periods(shop, Asked.last(500, NOON)) == (Period(NOON - 300, NOON - 150), Period(NOON - 150, NOON))
+@pytest.mark.parametrize(
+    ("appeared", "before_end", "after_start"),
+    [
+        ((0, 200), 200, 210),  # the window in which it appeared is in neither
+        ((0, 40, 180, 200), 180, 190),  # the nearest to the middle
+        ((0, 10, 20, 290), 150, 150),  # too near the ends to prove anything: halves
+    ],
+)
+def test_without_a_time_before_they_meet_where_an_endpoint_appeared(
+    archive: DuckArchive, appeared: tuple[int, ...], before_end: int, after_start: int
+) -> None:
+    archive.load([batch(endpoint(n + 1), start=NOON + at) for n, at in enumerate((*appeared, 290))])
+    assert default_periods(archive, Asked.last(500, NOON + 300)) == (
+        Period(NOON, NOON + before_end), Period(NOON + after_start, NOON + 300),
+    )  # fmt: skip
 
 
 def test_halves_of_one_window_are_periods_all_the_same(archive: DuckArchive) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from whimbrel.hub.answers.asked import GRID_S
+from whimbrel.hub.answers.asked import EVER, GRID_S
 from whimbrel.hub.answers.measures import CACHES, CHANGING, Tally, percentiles, share, tally
 from whimbrel.hub.answers.shapes import EndpointLine
 from whimbrel.hub.archive import AgentRow, Archive, EndpointRow, Period, StatusRow
 from whimbrel.hub.model import OTHER
+
+LISTENED_S = 20  # two windows: what an agent hears of as soon as it listens was there before it
 
 Words = tuple[str, str, str, str]  # protocol, method, host, template
 
@@ -108,24 +110,30 @@ def ids_of(several: Iterable[Known]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What the archive has of before a period: without it everything would be new."""
+    """What the archive has of before a period, and since when its agents listen: nobody knows what was before that."""
 
     catalog: Catalog
-    has_data: bool
+    since: Mapping[str, int]  # by agent, ever
+
+    def knows_new(self, until: int) -> bool:
+        """Whether anything before `until` can be new."""
+        return any(first + LISTENED_S < until for first in self.since.values())
 
     def first_of(self, known: Known) -> int:
         earlier = self.catalog.known.get(known.words)
         return min(known.first, earlier.first) if earlier else known.first
 
     def is_new(self, known: Known) -> bool:
-        return self.has_data and known.words not in self.catalog.known
+        """Not called before, though an agent that tells of it would have heard it."""
+        heard_since = [self.since[agent] for agent in known.agents if agent in self.since]
+        settled = min(heard_since, default=known.first) + LISTENED_S
+        return known.first >= settled and known.words not in self.catalog.known
 
 
 def known_before(archive: Archive, start: int, ids: Collection[str] | None = None) -> Before:
     """Of the endpoints with these ids, or of all."""
-    past = Period(0, start)
-    catalog = Catalog.of_rows(archive.endpoints(past, ids))
-    return Before(catalog, bool(catalog) or bool(archive.agents(past)))
+    catalog = Catalog.of_rows(archive.endpoints(Period(0, start), ids))
+    return Before(catalog, {row.agent: row.first for row in archive.agents(EVER, counts=False)})
 
 
 def heard(agents: Iterable[AgentRow], period: Period) -> Period:

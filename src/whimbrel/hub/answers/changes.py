@@ -1,7 +1,9 @@
 """What changed between two periods: hub.changes' report, with the pages its claims lead to.
 
 A period is compared for as long as agents told of it: a hub that is ten minutes old has seen ten minutes of the hour
-before, and what did not come in them may have come in the rest.
+before, and what did not come in them may have come in the rest.  Where that is all there is, its own past is what it
+is compared with: the two parts meet where an endpoint first appeared, which is what a deployment looks like, with the
+window in which it did, half before and half after, in neither; else in the middle.
 """
 
 from __future__ import annotations
@@ -17,16 +19,28 @@ from whimbrel.hub.model import Endpoint
 from whimbrel.hub.model import Period as Compared
 from whimbrel.hub.periods import NS, period_of
 
+SIDE_LEAST_S = 30  # of traffic before and after what happened: of less nothing is proven
+
 
 def default_periods(archive: Archive, asked: Asked) -> tuple[Period, Period]:
-    """The period and the equal one before it; where nothing is known of that, the halves of what there is."""
+    """The period and the equal one before it; where nothing is known of that, two parts of what there is."""
     length = asked.period.end - asked.period.start
     earlier = Period(max(asked.period.start - length, 0), asked.period.start)
     if archive.agents(earlier):
         return earlier, asked.period
     told = heard(archive.agents(asked.period), asked.period)
     middle = max(told.start + GRID_S, (told.start + told.end) // 2 // GRID_S * GRID_S)
+    if news := _news(archive, told):
+        event = min(news, key=lambda at: abs(at - middle))
+        return Period(told.start, event), Period(event + GRID_S, told.end)
     return Period(told.start, middle), Period(middle, max(told.end, middle + GRID_S))
+
+
+def _news(archive: Archive, told: Period) -> set[int]:
+    """Windows in which an endpoint was called for the first time: there something was deployed, perhaps."""
+    earlier = known_before(archive, told.start)
+    firsts = {known.first for known in Catalog.of_rows(archive.endpoints(told)) if earlier.is_new(known)}
+    return {first for first in firsts if told.start + SIDE_LEAST_S <= first < told.end - SIDE_LEAST_S}
 
 
 def changes(archive: Archive, before: Period, after: Period, service: str = "") -> Changes:
