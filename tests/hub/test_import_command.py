@@ -6,6 +6,7 @@ import pytest
 
 from tests.hub.batches import NOON, batch, endpoint, row
 from whimbrel import cli
+from whimbrel.hub.import_command import too_old
 from whimbrel.summary.batch import encode
 
 
@@ -26,13 +27,22 @@ def test_a_file_counts_once(file: Path, data: str, capsys: pytest.CaptureFixture
     assert cli.main(["hub", "import", str(file), "--data", data]) == 0
     first = capsys.readouterr()
     assert first.out == f"{file}: 6 calls in 2 batches, of 2025-10-09 12:00:00 UTC to 2025-10-09 12:00:10 UTC\n"
-    assert first.err == ""
     assert cli.main(["hub", "import", str(file), str(file), "--data", data]) == 0
     again = capsys.readouterr().out.splitlines()
     assert len(again) == 2 and all(
         "6 calls in 2 batches" in line and line.endswith(", 2 of them were there already") for line in again
     )
     assert Path(data).stat().st_mode & 0o777 == 0o700
+
+
+def test_what_a_hub_would_drop_at_once_is_said(file: Path, data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Calls of an old capture, which are in the archive and gone when somebody looks."""
+    assert cli.main(["hub", "import", str(file), "--data", data]) == 0
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"whimbrel: {file}: older than 30 days") and "whimbrel hub --retention " in line
+    now = NOON + 400 * 86_400
+    assert too_old(0, now) == too_old(now - 29 * 86_400, now) == ""
+    assert too_old(NOON, now).endswith("--retention 401d")
 
 
 def test_a_file_that_is_cut_off_counts_to_there(file: Path, data: str, capsys: pytest.CaptureFixture[str]) -> None:

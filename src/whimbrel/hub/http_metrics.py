@@ -20,7 +20,11 @@ RESIDENT = Metric("hub_resident", "gauge", "bytes", (), "Resident memory of the 
 CPU = Metric("hub_cpu", "counter", "seconds", (), "Processor time of the process")
 REQUESTS = Metric("hub_requests", "counter", "", ("route", "status"), "HTTP requests answered, by status class")
 QUESTION = Metric(
-    "hub_question", "histogram", "seconds", ("question",), "From the start of a question's thread's work to its answer"
+    "hub_question",
+    "histogram",
+    "seconds",
+    ("question",),
+    "From a question's turn, once there is room for it, to its answer",
 )
 REFUSED = Metric("hub_refused", "counter", "", ("limit",), "Requests refused because of a limit: they come again")
 BATCHES = Metric(

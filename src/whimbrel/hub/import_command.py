@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -17,7 +18,17 @@ from pathlib import Path
 
 from whimbrel.base.errors import UsageError
 from whimbrel.base.options import Option, Values, load
-from whimbrel.hub.options import ARCHIVE_NAME, DATA_ROW, JOURNAL_NAME, MEMORY_ROW, MIB, THREADS_ROW, data_path
+from whimbrel.hub.options import (
+    ARCHIVE_NAME,
+    DATA_ROW,
+    DAY_S,
+    JOURNAL_NAME,
+    MEMORY_ROW,
+    MIB,
+    RETENTION_DAYS,
+    THREADS_ROW,
+    data_path,
+)
 
 ROWS: tuple[Option, ...] = (
     Option("file", "str", (), "Import this file, which `whimbrel watch --out` wrote.",
@@ -64,10 +75,22 @@ def import_files(values: Values) -> int:
             batches = found.batches + found.duplicates
             of = f", of {moment(found.oldest)} to {moment(found.newest)}" if found.newest else ""
             print(f"{name}: {found.calls} calls in {batches} batches{of}{there}", flush=True)
-            if found.trouble:
-                print(f"whimbrel: {name}: {found.trouble}", file=sys.stderr, flush=True)
-                whole = False
+            for line in (found.trouble, too_old(found.oldest, time.time())):
+                if line:
+                    print(f"whimbrel: {name}: {line}", file=sys.stderr, flush=True)
+            whole = whole and not found.trouble
     return 0 if whole else 1
+
+
+def too_old(oldest: int, now: float) -> str:
+    """What the next hub on this archive would drop before anybody sees it."""
+    days = int(now - oldest) // DAY_S + 1
+    if not oldest or oldest >= now - RETENTION_DAYS * DAY_S:
+        return ""
+    return (
+        f"older than {RETENTION_DAYS} days: a hub drops that unless it is told to keep it: "
+        f"whimbrel hub --retention {days}d"
+    )
 
 
 def make_directory(data: Path) -> None:

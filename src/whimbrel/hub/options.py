@@ -20,6 +20,7 @@ LISTEN = "127.0.0.1:9800"
 TOKENS_NAME, ARCHIVE_NAME, JOURNAL_NAME = "tokens", "archive.duckdb", "journal"  # in the data directory
 MEMORY_MIN, MEMORY_MAX = 128 * MIB, 1 << 44  # DuckDB's manual recommends 125 MB a thread
 THREADS_MAX = 64
+RETENTION_DAYS = 30
 RETENTION_MAX_S = 10 * 365 * DAY_S
 WINDOWS_MIN_S, MINUTES_MIN_S, RETENTION_MIN_S = 60, HOUR_S, DAY_S  # one row of the next level each, at least
 
@@ -38,7 +39,7 @@ ROWS: tuple[Option, ...] = (
            metavar="HOST:PORT"),
     DATA_ROW,
     TOKEN_FILE_ROW,
-    Option("retention", "seconds", "30d", "Keep what was seen for this long; old rows are one an hour.",
+    Option("retention", "seconds", f"{RETENTION_DAYS}d", "Keep what was seen for this long; old rows are one an hour.",
            minimum=RETENTION_MIN_S, maximum=RETENTION_MAX_S),
     Option("retention-minutes", "seconds", "2d", "Keep rows of a minute for this long, then fold them into hours.",
            minimum=MINUTES_MIN_S, maximum=RETENTION_MAX_S),
