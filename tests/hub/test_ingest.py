@@ -377,3 +377,16 @@ def test_the_archive_it_is_meant_for(tmp_path: Path) -> None:
     assert ingest.load_waiting() == 5 and [ingest.accept(one) for one in made] == [Outcome.DUPLICATE] * 5
     assert sum(status.calls for status in archive.statuses(ALL)) == 5
     archive.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_defect_in_loading_is_said(memory: Memory, tmp_path: Path) -> None:
+    """The thread is gone, and nothing would be loaded: that is no hub which is well."""
+    ingest = ingest_of(memory, tmp_path)
+    memory.fail = RuntimeError("a defect")
+    ingest.accept(numbered(1))
+    ingest.start()
+    assert ingest.thread is not None
+    ingest.thread.join(10)
+    assert ingest.trouble.startswith("batches are not loaded any more")
+    ingest.stop()

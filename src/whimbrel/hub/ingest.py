@@ -259,6 +259,14 @@ class Ingest:
             self.journal.seal()
 
     def _work(self) -> None:
+        """A defect ends it, with its traceback in the log; whoever asks how the hub is hears so."""
+        try:
+            self._load_and_fold()
+        except BaseException:
+            self.trouble = "batches are not loaded any more: the hub's log says why"
+            raise
+
+    def _load_and_fold(self) -> None:
         next_fold = time.monotonic()
         while not self.stopping.is_set():
             self.arrived.wait(max(next_fold - time.monotonic(), 0))
