@@ -46,14 +46,17 @@ class Month:
             "new": (settled, self.now),
             "10s": ((self.now - keep.ten_s) // HOUR_S * HOUR_S, settled),
             "1m": ((self.now - keep.minute) // DAY_S * DAY_S, settled),
+            "10m": ((self.now - keep.minute) // DAY_S * DAY_S, settled),
             "1h": (first, hours),
+            "6h": (first, settled // (6 * HOUR_S) * (6 * HOUR_S)),
             "1d": (first, today),
+            "1w": (-(-first // (7 * DAY_S)) * (7 * DAY_S), settled // (7 * DAY_S) * (7 * DAY_S)),
         }[level]
 
     def order(self, level: str) -> str:
         """How rows lie in the file: see tables.GATHERED_S, and what has not been gathered yet as it was written."""
         end = self.reach(level)[1]
-        written = {"new": 10, "10s": GRID_S, "1m": GRID_S, "1h": HOUR_S, "1d": DAY_S}[level]
+        written = 10 if level == tables.NEW else max(GRID_S, tables.SPANS_S[level])
         blocks = [str(written)]
         for name, span in tables.GATHERED_S:
             if name == level:
@@ -246,7 +249,7 @@ def agents(connection: duckdb.DuckDBPyConnection, month: Month, level: str, span
 def reaches(connection: duckdb.DuckDBPyConnection, month: Month) -> None:
     for level in tables.LEVELS:
         since, until = month.reach(level)
-        until = until if level in ("1h", "1d") else tables.EVER
+        until = until if level in dict(tables.CLIMBED).values() else tables.EVER
         connection.execute(f"UPDATE reach SET since = {since}, until = {until} WHERE level = '{level}'")  # noqa: S608
     for level, span in tables.GATHERED_S:
         until = month.reach(level)[1] // span * span

@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 
 from tests.hub.batches import NOON
-from whimbrel.hub import tables
+from whimbrel.hub import migrations, tables
 from whimbrel.hub.archive import Period
 from whimbrel.hub.duck import DuckArchive
 
@@ -24,7 +24,7 @@ def first_version(path: Path) -> None:
                 connection.execute(tables.created(name, columns))
         for table in (tables.CALLS, tables.EDGES, tables.AGENTS, tables.REUSE):
             old = {name: kind for name, kind in table.columns().items() if name not in LATER.get(table.name, ())}
-            for level in tables.LEVELS:
+            for level in migrations.LEVELS:
                 connection.execute(tables.created(f"{table.name}_{level}", old))
         connection.execute("INSERT INTO meta VALUES ('version', 1)")
         connection.execute("INSERT INTO endpoints VALUES (1, 'http', 'GET', 'shop', '/1', 'one', 0)")

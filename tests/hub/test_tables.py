@@ -26,8 +26,21 @@ FRESH = {level: Reach() for level in LEVELS}
 LATER = {
     "10s": Reach(5 * DAY_S - 3600, EVER),
     "1m": Reach(3 * DAY_S, EVER),
+    "10m": Reach(3 * DAY_S, EVER),
     "1h": Reach(0, 5 * DAY_S + 3600),
+    "6h": Reach(0, 5 * DAY_S),
     "1d": Reach(0, 5 * DAY_S),
+    "1w": Reach(0, 0),
+}
+# What was kept of hours ends within a week.
+CUT = {
+    "10s": Reach(16 * DAY_S, EVER),
+    "1m": Reach(15 * DAY_S, EVER),
+    "10m": Reach(15 * DAY_S, EVER),
+    "1h": Reach(3 * DAY_S, 16 * DAY_S + 3600),
+    "6h": Reach(3 * DAY_S, 16 * DAY_S),
+    "1d": Reach(3 * DAY_S, 16 * DAY_S),
+    "1w": Reach(7 * DAY_S, 14 * DAY_S),
 }
 
 
@@ -46,15 +59,15 @@ def test_every_table_is_there_once_a_level(connection) -> None:
             assert columns == list(table.columns())
 
 
-@pytest.mark.parametrize("start,end", [(0, 5 * DAY_S + 5400), (1, 4 * DAY_S + 5), (10, 20), (DAY_S - 1, 5 * DAY_S + 1)])
+@pytest.mark.parametrize("start,end", [(0, 5 * DAY_S + 5400), (1, 4 * DAY_S + 5), (10, 20), (DAY_S - 1, 15 * DAY_S + 1)])
 @pytest.mark.parametrize("step", [10, 600, 3600, DAY_S, 7 * DAY_S])
-@pytest.mark.parametrize("reaches", [FRESH, LATER])
+@pytest.mark.parametrize("reaches", [FRESH, LATER, CUT])
 def test_a_period_is_covered_once_by_what_there_is(reaches, start: int, end: int, step: int) -> None:
     found = sorted(pieces(start, end, step, reaches), key=lambda piece: piece.start)
     assert [piece.start for piece in found] == [start, *(piece.end for piece in found[:-1])] and found[-1].end == end
     for piece in found:
         reach = reaches[piece.level]
-        assert piece.end <= reach.until
+        assert piece.end <= reach.until and (piece.end > reach.since or piece.level in ("1h", "1w"))
         exact = piece.start >= reach.since and step % SPANS_S[piece.level] == 0
         finer = LEVELS[: LEVELS.index(piece.level)]
         assert exact or not finer or all(reaches[level].since >= piece.end for level in finer)
@@ -64,6 +77,7 @@ def test_long_steps_read_few_rows() -> None:
     assert pieces(0, 5 * DAY_S + 3600, DAY_S, LATER) == [
         Piece("1d", 0, 5 * DAY_S), Piece("1h", 5 * DAY_S, 5 * DAY_S + 3600),
     ]  # fmt: skip
+    assert pieces(5 * DAY_S, 5 * DAY_S + 6000, 600, LATER) == [Piece("10m", 5 * DAY_S, 5 * DAY_S + 6000)]
     assert pieces(5 * DAY_S, 5 * DAY_S + 30, 10, LATER) == [Piece("10s", 5 * DAY_S, 5 * DAY_S + 30)]
     assert pieces(4 * DAY_S, 4 * DAY_S + 30, 10, LATER) == [Piece("1m", 4 * DAY_S, 4 * DAY_S + 30)]
 
@@ -72,7 +86,8 @@ def test_a_period_reads_each_row_once(connection) -> None:
     """At every span of every grid one row, that says how many windows it is of."""
     for level, span in SPANS_S.items():
         rows = [(at, span // 10) for at in range(LATER[level].since, min(LATER[level].until, 5 * DAY_S + 5400), span)]
-        connection.executemany(f"INSERT INTO reuse_{level} (started, reads) VALUES (?, ?)", rows[:20] + rows[-20:])  # noqa: S608
+        if rows:
+            connection.executemany(f"INSERT INTO reuse_{level} (started, reads) VALUES (?, ?)", rows[:20] + rows[-20:])  # noqa: S608
     connection.execute("INSERT INTO reuse_new (started, reads) VALUES (5, 1000)")
     asked = f"SELECT SUM(reads) FROM ({period(REUSE, 0, 4 * 3600, DAY_S, LATER)})"  # noqa: S608
     assert connection.execute(asked).fetchall() == [(4 * 360 + 1000,)]

@@ -11,15 +11,19 @@ from whimbrel.hub.tables import (
     CALLS,
     DAY_S,
     EDGES,
-    LEVELS,
     NEW,
     PLAIN,
     REUSE,
+    SPANS_S,
+    TABLES,
     TOTALS,
     beginnings,
     created,
     merged,
 )
+
+# Of the versions before the fourth.
+LEVELS = ("10s", "1m", "1h", "1d")
 
 
 def _columns(name: str, *columns: str) -> list[str]:
@@ -53,9 +57,27 @@ def _grids() -> list[str]:
     made += [created(name, PLAIN[name]) for name in ("reach", "gathered")]
     for level in (NEW, "1h", "1d"):
         made += [_totals(level, "e.host"), _totals(level, f"'{ALL_HOSTS}'")]
-    made += beginnings()
+    made += beginnings(LEVELS)
     for end, levels in (("since", "'10s', '1m'"), ("until", "'1h', '1d'")):
         made += [f"UPDATE reach SET {end} = {days} WHERE {end} = 0 AND level IN ({levels})"]  # noqa: S608
+    return made
+
+
+def _more_grids() -> list[str]:
+    """Version 4: grids between those there were; the coarse ones are filled by the next round of ageing."""
+    later = "10m", "6h", "1w"
+    made = [created(f"{table.name}_{level}", table.columns()) for table in TABLES for level in later]
+    made += beginnings(later)
+    for table in TABLES:  # hours are made of ten minutes from here on
+        of = f"name = '{table.name}' AND level"
+        hours = f"(SELECT until FROM reach WHERE {of} = '1h')"  # noqa: S608 - our words
+        columns, span = ", ".join(table.columns()), SPANS_S["10m"]
+        source = f"SELECT {columns} FROM {table.name}_1m WHERE started >= {hours}"  # noqa: S608
+        keys = {"started": f"started // {span} * {span}", **{key: key for key in table.keys}}
+        made += [
+            f"INSERT INTO {table.name}_10m ({columns}) SELECT {columns} FROM ({merged(table, source, keys)}) AS m",  # noqa: S608
+            f"UPDATE reach SET since = {hours} WHERE {of} = '10m'",  # noqa: S608
+        ]
     return made
 
 
@@ -72,4 +94,4 @@ def _totals(level: str, host: str) -> str:
 
 
 # SQL that makes a file of version n one of n + 1.  Version 1 is the first.
-MIGRATIONS: dict[int, tuple[str, ...]] = {1: tuple(_told_agents()), 2: tuple(_grids())}
+MIGRATIONS: dict[int, tuple[str, ...]] = {1: tuple(_told_agents()), 2: tuple(_grids()), 3: tuple(_more_grids())}

@@ -3,11 +3,13 @@
     calls     started endpoint status | sums, minima, maxima | first, last, marks, clients as arrays
     totals    the same by protocol and host      edges   started client server ...      agents ...      reuse ...
 
-Each of these exists five times.  What comes is in _new, as it came.  What has settled is in all of the others, each a
+Each of these exists eight times.  What comes is in _new, as it came.  What has settled is in all of the others, each a
 grid of its own, kept the longer the coarser it is; so a question reads the coarsest that serves it, and never many
 rows where few say the same:
 
-    _new -> _10s and _1m at once -> _1h when the hour is over -> _1d when the day is
+    _new -> _10s, _1m and _10m at once -> _1h when the hour is over -> _6h -> _1d -> _1w
+
+A grid is six to ten times as coarse as the one before, so that a chart of a hundred steps reads a few hundred rows.
 
 Where a grid begins and ends is in `reach`.  A row of a grid is either there by then, or its time is outside of it:
 what arrives late is added to every grid that has reached its time.
@@ -26,17 +28,17 @@ from dataclasses import dataclass
 
 DAY_S = 86_400
 NEW = "new"
-LEVELS = ("10s", "1m", "1h", "1d")
-SPANS_S = {"10s": 10, "1m": 60, "1h": 3600, "1d": DAY_S}
-CLIMBED = (("1m", "1h"), ("1h", "1d"))  # from grid to grid, when a span of the coarser is over
+SPANS_S = {"10s": 10, "1m": 60, "10m": 600, "1h": 3600, "6h": 21_600, "1d": DAY_S, "1w": 7 * DAY_S}
+LEVELS = tuple(SPANS_S)
+CLIMBED = (("10m", "1h"), ("1h", "6h"), ("6h", "1d"), ("1d", "1w"))  # from grid to grid, when a span of the coarser is over
 # A grid's rows in blocks of this length are put in the order of their keys once the block is over: a question for one
 # endpoint then reads few blocks of the file, and not a little of each.
-GATHERED_S = (("1h", DAY_S), ("1h", 7 * DAY_S), ("1d", 28 * DAY_S))
+GATHERED_S = (("10m", 21_600), ("1h", DAY_S), ("1h", 7 * DAY_S), ("6h", 7 * DAY_S), ("1d", 28 * DAY_S))
 EVER = 1 << 62  # the end of a grid that has everything which is not new
 SUM_MOST = 1 << 62  # where a sum stops: what was rolled up must fit a column, whatever an agent claimed
 CALLERS_MOST = 64  # of a row that is rolled up: an agent tells 8 in ten seconds, and a month may bring thousands
 
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +166,11 @@ def created(name: str, columns: Mapping[str, str]) -> str:
     return f"CREATE TABLE {name} ({', '.join(f'{column} {kind}' for column, kind in columns.items())})"
 
 
-def beginnings() -> list[str]:
+def beginnings(levels: Sequence[str] = LEVELS) -> list[str]:
     """What grids of an empty archive reach."""
     coarse = dict(CLIMBED).values()
-    reach = [(table.name, level, 0, 0 if level in coarse else EVER) for table in TABLES for level in LEVELS]
-    done = [(table.name, level, span, 0) for table in TABLES for level, span in GATHERED_S]
+    reach = [(table.name, level, 0, 0 if level in coarse else EVER) for table in TABLES for level in levels]
+    done = [(table.name, level, span, 0) for table in TABLES for level, span in GATHERED_S if level in levels]
     return [
         f"INSERT INTO {name} VALUES {', '.join(map(str, rows))}"  # noqa: S608 - our words
         for name, rows in (("reach", reach), ("gathered", done))
@@ -211,7 +213,8 @@ def pieces(start: int, end: int, step: int, reaches: Reaches, levels: Sequence[s
     *finer, level = levels
     span, low, high = SPANS_S[level], start, start
     if step % span == 0:
-        low, high = -(-start // span) * span, min(end // span * span, reaches[level].until)
+        low = -(-max(start, reaches[level].since) // span) * span  # of what was cut off, finer rows have the rest
+        high = min(end // span * span, reaches[level].until)
         low, high = (low, high) if low < high else (start, start)
     found = [Piece(level, low, high)]
     for first, last in ((start, low), (high, end)):

@@ -8,7 +8,7 @@ from whimbrel.hub.archive import Period
 
 LENGTHS = {
     900: 10,
-    HOUR_S: 30,
+    HOUR_S: 60,
     6 * HOUR_S: 300,
     DAY_S: 600,
     7 * DAY_S: 10_800,

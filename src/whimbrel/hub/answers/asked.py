@@ -1,6 +1,6 @@
 """What a question is about: a period on the archive's grid, and the steps of its charts.
 
-    last 1 h    ->  [now - 1 h, now), both on ten seconds, steps of 30 s
+    last 1 h    ->  [now - 1 h, now), both on ten seconds, steps of 60 s
     start, end  ->  the same for any two times
 
 The archive keeps ten seconds, minutes and hours, the older the coarser.  A period is widened to the grid of what is
@@ -19,7 +19,7 @@ from whimbrel.hub.archive import Period
 
 GRID_S = 10
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
-STEPS_S = (10, 30, 60, 300, 600, 1800, 3600, 10_800, 21_600, 86_400)
+STEPS_S = (10, 60, 300, 600, 1800, 3600, 10_800, 21_600, 86_400)
 STEPS_MOST = 150  # of a chart: what a screen shows as a line
 PERIOD_MOST_S = 3653 * DAY_S  # ten years: more than retention may be
 TIME_MOST = 1 << 33  # the year 2242
