@@ -17,6 +17,7 @@ def test_programs_choose_their_checks() -> None:
     assert {"duckdb", "data directory"} <= hub
     assert not hub & {"capture rights", "libpcap"}
     assert hub < {check.name for check in chosen(("hub", "watch"))}
+    assert chosen(("up",)) == chosen(("serve", "watch", "hub"))
 
 
 def test_building_is_looked_at_in_a_source_tree_only(monkeypatch: pytest.MonkeyPatch) -> None:

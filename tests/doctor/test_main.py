@@ -77,4 +77,5 @@ def test_directories_come_from_the_options(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(program, "chosen", lambda _programs: [Check("a", (), "", look)])
     program.main(["--data", "/d"], {"WHIMBREL_STATE": "/s"})
-    assert (seen[0].state, seen[0].data) == ("/s", "/d")
+    program.main(["up", "--data", "/d"], {})
+    assert [(one.state, one.data) for one in seen] == [("/s", "/d"), ("/d/watch", "/d/hub")]

@@ -6,6 +6,7 @@ from whimbrel.doctor import capturing, limits, packages
 from whimbrel.doctor.finding import Check
 
 PROGRAMS = ("serve", "watch", "hub", "bench", "library", "build")
+STARTS = {"up": ("serve", "watch", "hub")}  # a program that is others
 
 CHECKS: tuple[Check, ...] = (
     Check("modules", ("serve", "watch", "bench", "library"), "the compiled half of Whimbrel", packages.compiled),
@@ -33,7 +34,8 @@ CHECKS: tuple[Check, ...] = (
 
 def chosen(programs: tuple[str, ...]) -> list[Check]:
     """The checks that one of `programs` wants; without any, those of all, of building only in a source tree."""
-    wanted = set(programs) or set(PROGRAMS if packages.checkout() else PROGRAMS[:-1])
+    named = {part for program in programs for part in STARTS.get(program, (program,))}
+    wanted = named or set(PROGRAMS if packages.checkout() else PROGRAMS[:-1])
     return [check for check in CHECKS if wanted.intersection(check.programs)]
 
 

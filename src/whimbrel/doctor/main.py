@@ -13,18 +13,19 @@ import platform
 from collections.abc import Mapping, Sequence
 
 from whimbrel import __version__
-from whimbrel.base.options import Option, load
+from whimbrel.base.options import Option, Values, load
 from whimbrel.base.places import state_path
-from whimbrel.doctor.checks import PROGRAMS, chosen
+from whimbrel.doctor.checks import PROGRAMS, STARTS, chosen
 from whimbrel.doctor.finding import Check, Finding, examine
 from whimbrel.doctor.machine import Machine
 
 ROWS: tuple[Option, ...] = (
     Option("program", "choice", (), "Look only at what these want; without any, at what all want.",
-           choices=PROGRAMS, repeatable=True, metavar="PROGRAM", positional=True),
+           choices=(*PROGRAMS, *STARTS), repeatable=True, metavar="PROGRAM", positional=True),
     Option("json", "bool", False, "Print the findings as JSON."),
     Option("state", "str", None, "The state directory that `whimbrel watch` is to use.", metavar="DIR"),
-    Option("data", "str", None, "The directory that `whimbrel hub` is to use.", metavar="DIR"),
+    Option("data", "str", None, "The directory that `whimbrel hub` is to use, or with `up` alone `whimbrel up`.",
+           metavar="DIR"),
 )  # fmt: skip
 
 Found = list[tuple[Check, Finding]]
@@ -33,13 +34,19 @@ Found = list[tuple[Check, Finding]]
 def main(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> int:
     """Look and tell; the exit code.  UsageError and HelpRequested are the caller's to print."""
     values = load("doctor", ROWS, argv, os.environ if environ is None else environ)
-    machine = Machine(
-        state=values["state"] or state_path("whimbrel"),
-        data=values["data"] or state_path("whimbrel-hub"),
-    )
+    machine = machine_of(values)
     found = [(check, examine(check, machine)) for check in chosen(tuple(values["program"]))]
     print(as_json(found) if values["json"] else as_text(found))
     return int(lacking(found) > 0)
+
+
+def machine_of(values: Values) -> Machine:
+    """This one, with the directories that were meant: `up` keeps both in its own."""
+    state, data = state_path("whimbrel"), values["data"] or state_path("whimbrel-hub")
+    if tuple(values["program"]) == ("up",):
+        both = values["data"] or state_path("whimbrel-up")
+        state, data = f"{both}/watch", f"{both}/hub"
+    return Machine(state=values["state"] or state, data=data)
 
 
 def lacking(found: Found) -> int:
