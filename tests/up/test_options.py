@@ -53,6 +53,8 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
         "--listen-hub 0.0.0.0:9800: other machines could reach it, and there are no tokens: make one first",
     ),
     "interface": (("-i", "nosuch0"), "--interface: interface 'nosuch0' is not there"),
+    "filter": (("-f", "tcp prt 80"), "filter 'tcp prt 80'"),
+    "filter of a demo": (("--demo", "-f", "tcp port 80"), "--filter: a demo watches its own ports"),
     "memory": (("--memory", "1k"), "--memory: '1k' is not allowed"),
 }
 

@@ -50,6 +50,11 @@ def test_it_is_serve_hub_and_watch() -> None:
     ]  # fmt: skip
 
 
+def test_a_filter_is_the_agents_without_the_hubs_port() -> None:
+    watch = arguments(made("-f", "port 80 or port 81")["watch"])
+    assert watch[2:4] == ["--filter", "(port 80 or port 81) and not tcp port 2"]
+
+
 def test_and_the_demo() -> None:
     found = made("--demo")
     assert list(found) == ["serve", "hub", "watch", "api", "clients"]
@@ -85,7 +90,7 @@ def test_in_a_network_of_its_own_all_are_in_it_and_one_leads_there() -> None:
         assert (part.ready, part.last) == (usual[name].ready, usual[name].last)
 
 
-@pytest.mark.parametrize("argv", [(), ("--demo",), ("--demo", "-i", "lo")])
+@pytest.mark.parametrize("argv", [(), ("--demo",), ("--demo", "-i", "lo"), ("-f", "udp or tcp port 80")])
 def test_programs_understand_what_they_are_told(argv: tuple[str, ...]) -> None:
     found = made(*argv)
     for name, rows in (("serve", SERVE_ROWS), ("hub", HUB_ROWS), ("watch", WATCH_ROWS)):

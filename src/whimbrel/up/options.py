@@ -30,6 +30,8 @@ ROWS: tuple[Option, ...] = (
            metavar="HOST:PORT"),
     Option("interface", "str", (), "Watch this interface; without any, all that are up; with --demo, the demo's ports.",
            repeatable=True, metavar="IFACE", short="i"),
+    Option("filter", "str", None, "Watch only packets that match, in tcpdump's words: tcp port 8080. Not with --demo.",
+           short="f"),
     Option("memory", "size", "64MiB", "Bound of the cache server's memory.", minimum=MEMORY_MIN, maximum=MEMORY_MAX),
     Option("open", "bool", False, "Open the page in this desktop's browser when it is there."),
 )  # fmt: skip
@@ -45,6 +47,7 @@ class UpOptions:
     listen_hub: Address
     asked: frozenset[str]  # options that somebody gave: an address among them is not exchanged for another
     interfaces: tuple[str, ...]
+    filter: str | None
     memory_bytes: int
     open: bool
 
@@ -57,10 +60,12 @@ class UpOptions:
             listen_hub=address_of(values, "listen-hub"),
             asked=frozenset(name for name in values if values.source(name) != "default"),
             interfaces=tuple(values["interface"]),
+            filter=values["filter"] or None,
             memory_bytes=values["memory"],
             open=values["open"],
         )
         check_interfaces(options.interfaces)
+        check_filter(options)
         check_reach(options)
         return options
 
@@ -88,6 +93,17 @@ def check_interfaces(names: tuple[str, ...]) -> None:
         resolve(names)
     except UsageError as error:
         raise UsageError(f"--interface: {error}") from None
+
+
+def check_filter(options: UpOptions) -> None:
+    if not options.filter:
+        return
+    if options.demo:
+        raise UsageError("--filter: a demo watches its own ports")
+    from whimbrel.capture.filter import compile_filter
+    from whimbrel.capture.interfaces import LINK_ETHERNET
+
+    compile_filter(options.filter, LINK_ETHERNET)
 
 
 def check_reach(options: UpOptions) -> None:

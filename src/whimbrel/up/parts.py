@@ -135,11 +135,12 @@ def watch(options: UpOptions, places: Places, data: Data) -> Part:
 
 
 def watched(options: UpOptions, places: Places) -> str:
-    """The demo's ports; else everything but the hub's own: who watches does not watch itself."""
+    """The demo's ports; else everything that was asked for but the hub's own: who watches does not watch itself."""
     if options.demo and not options.interfaces and places.api and places.second:
         ports = (places.cache.port, places.api.port, places.second.port)
         return " or ".join(f"tcp port {port}" for port in ports)
-    return f"not tcp port {places.hub.port}"
+    others = f"not tcp port {places.hub.port}"
+    return f"({options.filter}) and {others}" if options.filter else others
 
 
 def api(listen: Address, second: Address, places: Places) -> Part:
