@@ -140,6 +140,25 @@ def test_what_is_too_old_goes(archive: DuckArchive) -> None:
     assert schema.document == newer
 
 
+def test_names_go_with_the_last_of_their_calls(archive: DuckArchive) -> None:
+    """With what was learnt of them; those that became another stay as long as it does."""
+    old, shape = NOON - 5 * DAY, {"types": 4, "seen": 1, "calls": 1}
+    archive.retention = Retention(hour=2 * DAY)
+    became = [(f"{3:016x}", f"{1:016x}"), (f"{5:016x}", f"{4:016x}")]
+    several = [endpoint(number, body=shape, auth=["basic"]) for number in (1, 2, 3, 4, 5)]
+    archive.load([batch(*several, start=old, aliases=became), batch(endpoint(1), endpoint(6))])
+    archive.set_roots(dict(became))
+    assert len(archive.alike(f"{2:016x}")) == 1
+    archive.fold(NOON)
+    left = {"endpoints": [1, 3, 6], "auths": [1, 3], "schemas": [1, 3], "aliases": [3], "roots": [3]}
+    for name, numbers in left.items():
+        found = archive.all(f"SELECT endpoint FROM {name} ORDER BY endpoint")  # noqa: S608 - our words
+        assert found == [(number,) for number in numbers], name
+    assert archive.alike(f"{2:016x}") == []
+    archive.load([batch(endpoint(2))])
+    assert [row.template for row in archive.endpoints(ALL)] == ["/1", "/2", "/6"]
+
+
 def test_of_a_day_that_is_over_the_last_schema_stays(archive: DuckArchive) -> None:
     for second, types in ((0, 1), (10, 2), (20, 4)):
         shape = {"types": types, "seen": 1, "calls": 1}

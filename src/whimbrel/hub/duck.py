@@ -231,12 +231,14 @@ class DuckArchive(Questions):
         )
 
     def _expire(self, now: int) -> Folded:
-        """Of what has no grid: ids that nobody sends any more, schemas that were replaced."""
+        """Of what has no grid: ids that nobody sends any more, schemas that were replaced, names nobody calls."""
         limit = (now - self.retention.hour) // tables.DAY_S * tables.DAY_S
         with self.transaction():
             ids = now - self.retention.ids
             gone = counted(self.connection, f"DELETE FROM batches WHERE received < {ids}")  # noqa: S608
             gone += counted(self.connection, schemas_replaced(limit, now - tables.DAY_S, now - self.retention.ten_s))
+            named = sum(counted(self.connection, statement) for statement in tables.forgotten(limit))
+        self.told += named > 0
         return Folded(expired=gone)
 
     # ---- backup

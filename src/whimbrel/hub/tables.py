@@ -327,3 +327,23 @@ def gathered(table: Table, level: str, where: str) -> list[str]:
         f"INSERT INTO {name} ({columns}) SELECT {columns} FROM aside ORDER BY {order}",  # noqa: S608
         "DROP TABLE aside",
     ]
+
+
+NAMED = ("endpoints", "auths", "schemas", "aliases", "roots")  # what is kept of an endpoint besides its rows
+
+
+def forgotten(before: int) -> list[str]:
+    """Statements that drop what is kept of endpoints first told before then of which, under any id, no row is left."""
+    rooted = "LEFT JOIN roots AS r ON r.endpoint = s.endpoint"
+    called = " UNION ALL ".join(f"SELECT endpoint FROM {CALLS.name}_{level}" for level in (NEW, *LEVELS))  # noqa: S608
+    heard = f"SELECT COALESCE(r.root, s.endpoint) FROM ({called}) AS s {rooted}"  # noqa: S608
+    gone = f"""
+        SELECT COALESCE(r.root, s.endpoint) AS one FROM endpoints AS s {rooted}
+        GROUP BY one HAVING MAX(s.started) < {before} AND one NOT IN ({heard})
+    """  # noqa: S608
+    own = "SELECT one FROM gone UNION SELECT endpoint FROM roots WHERE root IN (SELECT one FROM gone)"
+    return [
+        f"CREATE OR REPLACE TEMP TABLE aside AS WITH gone AS ({gone}) SELECT one AS endpoint FROM ({own}) AS o",  # noqa: S608
+        *(f"DELETE FROM {name} WHERE endpoint IN (SELECT endpoint FROM aside)" for name in NAMED),  # noqa: S608
+        "DROP TABLE aside",
+    ]
