@@ -107,6 +107,14 @@ def test_a_chart_says_what_is_pointed_at(tab: Browsing) -> None:
     assert "µs" in "".join(page.locator("#plot-latency .hoverlayer .legendtext").all_text_contents())
 
 
+def test_the_last_step_of_a_chart_is_drawn(tab: Browsing) -> None:
+    """With steps of a day it is the day that one looks for."""
+    page = tab.open("/?last=15m")
+    right = "document.querySelector('#plot-rate .{0}').getBoundingClientRect().right"
+    [filled, whole] = (page.evaluate(right.format(name)) for name in ("scatterlayer .fills", "nsewdrag"))
+    assert filled == pytest.approx(whole, abs=2)
+
+
 def test_names_in_a_chart_are_words_and_no_links(tab: Browsing) -> None:
     """An agent tells them, whoever that is."""
     link = '<a href="https://elsewhere.example">log in again</a> &lt;'

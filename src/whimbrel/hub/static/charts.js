@@ -73,11 +73,15 @@ function pointsAlone(values) {
   return values.some((value, at) => value !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null);
 }
 
+// A step reaches to where the next begins, and the last one too: to its end, where nobody is told of it again.
 function stack(data) {
+  const again = (values) => [...values, values[values.length - 1]];
+  const x = [...data.x, data.x[data.x.length - 1] + data.step_ms];
+  const told = [...data.x.map(() => "%{text}"), ""];
   return data.series.filter((one) => one.values.some((value) => value > 0) || data.series.length === 1).map((one) => ({
-    x: data.x, y: one.values, name: literal(one.name), type: "scatter", mode: "lines", stackgroup: "all",
+    x, y: again(one.values), name: literal(one.name), type: "scatter", mode: "lines", stackgroup: "all",
     line: { width: 0, color: colourOf(one), shape: "hv" }, fillcolor: fadedOf(one),
-    text: one.values.map(SAID[data.unit]), hovertemplate: "%{text}",
+    text: one.values.map(SAID[data.unit]), hovertemplate: told, hoverinfo: [...data.x.map(() => "all"), "skip"],
   }));
 }
 
