@@ -30,7 +30,7 @@ DAY_S = 86_400
 NEW = "new"
 SPANS_S = {"10s": 10, "1m": 60, "10m": 600, "1h": 3600, "6h": 21_600, "1d": DAY_S, "1w": 7 * DAY_S}
 LEVELS = tuple(SPANS_S)
-CLIMBED = (("10m", "1h"), ("1h", "6h"), ("6h", "1d"), ("1d", "1w"))  # from grid to grid, when a span of the coarser is over
+CLIMBED = (("10m", "1h"), ("1h", "6h"), ("6h", "1d"), ("1d", "1w"))  # grid to grid, when a coarser one's span is over
 # A grid's rows in blocks of this length are put in the order of their keys once the block is over: a question for one
 # endpoint then reads few blocks of the file, and not a little of each.
 GATHERED_S = (("10m", 21_600), ("1h", DAY_S), ("1h", 7 * DAY_S), ("6h", 7 * DAY_S), ("1d", 28 * DAY_S))
