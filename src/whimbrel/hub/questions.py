@@ -7,7 +7,7 @@ kept in memory: they change seldom, and every question needs them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -28,6 +28,7 @@ from whimbrel.hub.archive import (
     StatusRow,
     distinct,
 )
+from whimbrel.hub.few import FEW, columns, together
 from whimbrel.hub.known import Known, known
 from whimbrel.hub.model import Latencies
 from whimbrel.hub.patience import TooSlowError, interruptible
@@ -160,10 +161,9 @@ class Questions:
         self, asked: Period, endpoints: Collection[str] | None = None, parts: Collection[str] = PARTS
     ) -> list[StatusRow]:
         """Endpoint by status, the whole period as one; `endpoints` are ids, all where it is None."""
-        keys = {"endpoint": "endpoint", "status": "status"}
         with self.asking() as moment:
-            statement = merged(CALLS, self._calls(moment, asked, endpoints), keys, parts)
-            return [status_row(row, asked.start) for row in moment.each(statement + " ORDER BY endpoint, status")]
+            found = self._rows(moment, asked, DAY_S, endpoints, {"endpoint": "endpoint", "status": "status"}, parts)
+            return [status_row(row, asked.start) for row in found]
 
     def points(self, asked: Period, step: int, endpoints: Collection[str] | None = None) -> list[StatusRow]:
         """The same by steps of `step` seconds, for a chart; what is kept by the hour is at its beginning."""
@@ -185,8 +185,7 @@ class Questions:
         check_step(asked, step)
         keys = {"started": f"started // {step} * {step}", "status": "status", "endpoint": "CAST(0 AS UBIGINT)"}
         with self.asking() as moment:
-            statement = merged(CALLS, self._calls(moment, asked, endpoints, step=step), keys, parts)
-            found = moment.each(statement + " ORDER BY started, status")
+            found = self._rows(moment, asked, step, endpoints, keys, parts)
             return [replace(status_row(row, row["started"]), endpoint="") for row in found]
 
     def traffic(
@@ -287,6 +286,24 @@ class Questions:
 
     # ---- parts of statements
 
+    def _rows(
+        self,
+        moment: Moment,
+        asked: Period,
+        step: int,
+        endpoints: Collection[str] | None,
+        keys: Mapping[str, str],
+        parts: Collection[str],
+    ) -> Iterable[Row]:
+        """Merged by the keys and in their order: by the database, or here where they are few."""
+        order = f" ORDER BY {', '.join(keys)}"
+        if endpoints is None or len(endpoints) > FEW:
+            return moment.each(merged(CALLS, self._calls(moment, asked, endpoints, step=step), keys, parts) + order)
+        wanted = columns(CALLS, parts)
+        chosen = ", ".join(f"{keys[name]} AS {name}" if name in keys else name for name in wanted)
+        source = self._calls(moment, asked, endpoints, wanted, step)
+        return together(CALLS, moment.each(f"SELECT {chosen} FROM ({source}) AS f"), tuple(keys))  # noqa: S608
+
     def _calls(
         self,
         moment: Moment,
@@ -344,11 +361,13 @@ def status_row(row: Row, start: int) -> StatusRow:
 
 
 def latencies(row: Row, which: str) -> Latencies:
-    if f"{which}_places" not in row or not row[f"{which}_count"]:  # not asked for, or none
+    """Without buckets where these were not asked for."""
+    count = row.get(f"{which}_count")
+    if not count:
         return Latencies()
-    count = row[f"{which}_count"]
     low, high, total = (int(row[f"{which}_{what}"]) for what in ("min", "max", "sum"))
-    return Latencies(count, total, low, high, counts_of(row, which), row[f"{which}_overflow"])
+    overflow = row[f"{which}_overflow"] if f"{which}_places" in row else 0
+    return Latencies(count, total, low, high, counts_of(row, which), overflow)
 
 
 def sizes(row: Row, which: str) -> Sizes:
