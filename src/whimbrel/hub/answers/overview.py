@@ -1,4 +1,8 @@
-"""What is going on: totals, two charts, and the few endpoints that deserve a look."""
+"""What is going on: totals, two charts, and the few endpoints that deserve a look.
+
+Merging the histograms of all endpoints is what this would cost, so it is done for those that can be shown: of the
+slowest by p99 these are the CANDIDATES with the highest means and those with the highest maxima.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from whimbrel.hub.archive import AgentRow, Archive
 
 SHOWN = 5  # of each of the short lists
 SLOW_CALLS_LEAST = 20  # below that a p99 is one call's
+CANDIDATES = 40  # of either kind for the slowest; where there are no more endpoints than these, nothing is missed
 
 
 def overview(archive: Archive, asked: Asked) -> Overview:
@@ -25,12 +30,17 @@ def overview(archive: Archive, asked: Asked) -> Overview:
     steps = archive.traffic(asked.period, asked.step_s, [HTTP], ("last",))
     cache_steps = archive.traffic(asked.period, asked.step_s, CACHES)
     reads = archive.statuses(asked.period, ids_of(known for known in commands if known.is_read), ("marks",))
-    rows = catalog.grouped(archive.statuses(asked.period, ids_of(calls), ("last",)))
-    named = [one for one in counted(calls, rows) if not one.known.is_other]
+    rough = counted(calls, catalog.grouped(archive.statuses(asked.period, None, ())))
+    named = [one for one in rough if not one.known.is_other]
+    busiest = _best(lambda one: one.tally.calls, named)
+    failing = _best(lambda one: one.tally.errors, (one for one in named if one.tally.errors))
+    new = _best(lambda one: one.known.first, (one for one in named if earlier.is_new(one.known)))
+    slow = _candidates(_often(named))
+    shown = {one.known.words: one.known for one in (*busiest, *failing, *new, *slow)}.values()
+    rows = catalog.grouped(archive.statuses(asked.period, ids_of(shown), ("last",)))
 
-    def lines(key: Callable[[Counted], float], of: Iterable[Counted]) -> list[EndpointLine]:
-        best = sorted(of, key=lambda one: (-key(one), one.known.words))[:SHOWN]
-        return [line(one, length_s, earlier) for one in best]
+    def lines(of: Iterable[Counted]) -> list[EndpointLine]:
+        return [line(one, length_s, earlier) for one in counted((one.known for one in of), rows)]
 
     return Overview(
         span=asked.span,
@@ -46,19 +56,37 @@ def overview(archive: Archive, asked: Asked) -> Overview:
         ),
         points=points(asked, steps, HTTP, told),
         cache_points=points(asked, cache_steps, CACHES[0], told),
-        busiest=lines(lambda one: one.tally.calls, named),
-        slowest=lines(lambda one: one.tally.last.percentile_ns(99), _often(named)),
-        failing=lines(lambda one: one.tally.errors, (one for one in named if one.tally.errors)),
-        new=lines(lambda one: one.known.first, (one for one in named if earlier.is_new(one.known))),
+        busiest=lines(busiest),
+        slowest=lines(_best(_p99, counted((one.known for one in slow), rows))),
+        failing=lines(failing),
+        new=lines(new),
         has_data=bool(earlier.since),
-        has_earlier=earlier.has_data,
+        has_earlier=earlier.knows_new(asked.period.end),
     )
 
 
 def _often(several: Sequence[Counted]) -> list[Counted]:
     """Those with enough latencies to speak of a p99; where none has, all that have one."""
-    enough = [one for one in several if one.tally.last.placed >= SLOW_CALLS_LEAST]
-    return enough or [one for one in several if one.tally.last.placed]
+    enough = [one for one in several if one.tally.last.count >= SLOW_CALLS_LEAST]
+    return enough or [one for one in several if one.tally.last.count]
+
+
+def _candidates(several: Sequence[Counted]) -> list[Counted]:
+    """Those whose p99 is worth asking for."""
+    found = _best(_mean, several, CANDIDATES) + _best(lambda one: one.tally.last.max_ns, several, CANDIDATES)
+    return list({one.known.words: one for one in found}.values())
+
+
+def _best(key: Callable[[Counted], float], of: Iterable[Counted], most: int = SHOWN) -> list[Counted]:
+    return sorted(of, key=lambda one: (-key(one), one.known.words))[:most]
+
+
+def _mean(one: Counted) -> float:
+    return share(one.tally.last.sum_ns, one.tally.last.count)
+
+
+def _p99(one: Counted) -> float:
+    return one.tally.last.percentile_ns(99)
 
 
 def _totals(
