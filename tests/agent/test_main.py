@@ -16,7 +16,9 @@ from tests.agent.reading import batches_of
 from tests.conformance.pcaps import START_NS, Talk, frames, pcap
 from tests.conformance.watching import command, printed_calls, run
 from tests.server.serving import environment
+from whimbrel import __version__
 from whimbrel.capture.write import write_pcap
+from whimbrel.summary.explained import RULES
 
 pytestmark = pytest.mark.slow  # processes of their own, which start slowly under the sanitizers
 
@@ -89,6 +91,7 @@ def test_reveal_shows_what_was_sent(capture: Path) -> None:
 def test_explain_prints_strings_with_their_rule(capture: Path) -> None:
     printed = text(run(str(capture), "--explain").stdout)
     assert "orders" in printed and "{integer}" in printed and "seen in enough distinct calls" in printed
+    assert printed.index(RULES["own"]) < printed.index(__version__)
     assert "17" not in printed.replace("{integer}", "").split()
 
 

@@ -71,7 +71,7 @@ def test_losses_are_named() -> None:
     made, out = report("x.pcap")
     made.end(Engine(kernel_drops=7, gaps=2, unpaired=1))
     last = out.getvalue().splitlines()[-1]
-    assert last == "not whole: 7 packets dropped by the kernel, 2 gaps, 1 requests or responses alone"
+    assert last == "not whole: 7 packets dropped by the kernel, 2 gaps, 1 message without its other half"
 
 
 def test_json_is_the_summary() -> None:

@@ -49,7 +49,7 @@ def test_a_file_that_is_cut_off_counts_to_there(file: Path, data: str, capsys: p
     file.write_bytes(file.read_bytes()[:-1])
     assert cli.main(["hub", "import", str(file), "--data", data]) == 1
     printed = capsys.readouterr()
-    assert printed.out.startswith(f"{file}: 3 calls in 1 batches")
+    assert printed.out.startswith(f"{file}: 3 calls in 1 batch,")
     assert printed.err.startswith(f"whimbrel: {file}: ")
 
 

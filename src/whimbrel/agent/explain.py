@@ -13,7 +13,7 @@ from whimbrel.summary.explained import RULES, Explained
 
 STRINGS_MAX = 20_000  # more are counted, not printed: 5 MiB
 COLUMNS = (Column("string", gives_way=True), Column("what it is"), Column("calls", right=True))
-ORDER = ("seen", "configured", "registered", "format", "parts", "token")
+ORDER = ("seen", "configured", "registered", "format", "parts", "token", "own")
 
 
 class Explanation:

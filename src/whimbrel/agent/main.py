@@ -292,7 +292,7 @@ class Watch:
         window = engine.close_window(explain=self.options.explain)
         if window.get("explained"):
             window["explained"].append(Explained(self.state.agent, "agent", 0, "token"))
-            window["explained"].append(Explained(__version__, "program", 0, "format"))
+            window["explained"].append(Explained(__version__, "program", 0, "own"))
         self.report.window(window, engine)
         if self.delivery is not None:
             window |= self.usage.since()
@@ -323,5 +323,6 @@ class Watch:
         if self.uploader is not None and self.spool is not None:
             self.uploader.finish(GOODBYE_S)
             if self.spool.count:
-                say(f"{self.spool.count} batches wait in {str(self.spool.path)!r} for the next run")
+                waiting = "1 batch waits" if self.spool.count == 1 else f"{self.spool.count:,} batches wait"
+                say(f"{waiting} in {str(self.spool.path)!r} for the next run")
         self.report.end(engine)

@@ -31,6 +31,7 @@ from whimbrel.agent.table import (
     time_text,
 )
 from whimbrel.base.process import resident_peak_bytes
+from whimbrel.base.words import counted
 
 if TYPE_CHECKING:
     from whimbrel.agent.engine import Engine
@@ -52,17 +53,17 @@ COLUMNS = (
 ANSWERS_SHOWN = 3
 # Counters that say that something is missing, in the order of a packet's way; the rest is in --json.
 LOSSES = (
-    ("kernel_drops", "packets dropped by the kernel"),
-    ("gaps", "gaps"),
-    ("lost_messages", "messages lost to gaps"),
-    ("flows_evicted", "flows given up for others"),
-    ("packets_refused", "packets without memory"),
-    ("flows_sampled_out", "flows not followed"),
-    ("untyped_bodies", "bodies not looked into"),
-    ("pending_dropped", "requests without room to wait"),
-    ("keys_dropped", "keys of one command too many"),
-    ("unpaired", "requests or responses alone"),
-    ("malformed", "malformed messages"),
+    ("kernel_drops", "packet", "dropped by the kernel"),
+    ("gaps", "gap", ""),
+    ("lost_messages", "message", "lost to gaps"),
+    ("flows_evicted", "flow", "given up for others"),
+    ("packets_refused", "packet", "without memory"),
+    ("flows_sampled_out", "flow", "not followed"),
+    ("untyped_bodies", "body", "not looked into"),
+    ("pending_dropped", "request", "without room to wait"),
+    ("keys_dropped", "call", "left out of commands with too many keys"),
+    ("unpaired", "message", "without its other half"),
+    ("malformed", "malformed message", ""),
 )
 
 
@@ -152,9 +153,9 @@ class Report:
 
     def heading(self, counts: Mapping[str, int]) -> list[str]:
         """What was seen, and what was lost of it."""
-        seen = f"{count_text(counts.get('packets', 0))} packets, {bytes_text(counts.get('wire_bytes', 0))}"
-        flows = f"{count_text(counts.get('flows', 0))} connections, {count_text(counts.get('calls', 0))} calls"
-        lost = [f"{count_text(counts[name])} {words}" for name, words in LOSSES if counts.get(name)]
+        seen = f"{counted(counts.get('packets', 0), 'packet')}, {bytes_text(counts.get('wire_bytes', 0))}"
+        flows = f"{counted(counts.get('flows', 0), 'connection')}, {counted(counts.get('calls', 0), 'call')}"
+        lost = [f"{counted(counts[name], noun)} {what}".rstrip() for name, noun, what in LOSSES if counts.get(name)]
         return [f"{seen}, {flows}", f"not whole: {', '.join(lost)}" if lost else "nothing was lost"]
 
     def rows(self, width: int | None) -> list[str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from whimbrel.base.errors import UsageError
 from whimbrel.base.options import Option, Values, load
+from whimbrel.base.words import counted
 from whimbrel.hub.options import (
     ARCHIVE_NAME,
     DATA_ROW,
@@ -72,9 +73,9 @@ def import_files(values: Values) -> int:
         for name in values["file"]:
             found = ingest.import_file(Path(name))
             there = f", {found.duplicates} of them were there already" if found.duplicates else ""
-            batches = found.batches + found.duplicates
+            batches = counted(found.batches + found.duplicates, "batch")
             of = f", of {moment(found.oldest)} to {moment(found.newest)}" if found.newest else ""
-            print(f"{name}: {found.calls} calls in {batches} batches{of}{there}", flush=True)
+            print(f"{name}: {counted(found.calls, 'call')} in {batches}{of}{there}", flush=True)
             for line in (found.trouble, too_old(found.oldest, time.time())):
                 if line:
                     print(f"whimbrel: {name}: {line}", file=sys.stderr, flush=True)

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from whimbrel.base.words import counted
 from whimbrel.hub.aliases import Aliases
 from whimbrel.hub.archive import Archive, ArchiveError, ArchiveRefusedError
 from whimbrel.hub.rows import rows_of
@@ -294,7 +295,7 @@ class Ingest:
                     for part, loaded in self._load_parts(group):
                         found = tell(found, part, loaded)
             except (BatchError, ArchiveRefusedError) as error:
-                return replace(found, trouble=f"after {found.batches + found.duplicates} batches: {error}")
+                return replace(found, trouble=f"after {counted(found.batches + found.duplicates, 'batch')}: {error}")
         return replace(found, trouble=tail.trouble)
 
     def _load_parts(self, group: list[dict[str, Any]]) -> Iterator[tuple[list[dict[str, Any]], int]]:

@@ -17,4 +17,5 @@ RULES = {
     "parts": "made of what is listed as segments, each by its own rule",
     "token": "an HMAC under the install's key, in place of what was there",
     "configured": "the configuration says that it may leave",
+    "own": "of the agent itself, not of what it watches",
 }
