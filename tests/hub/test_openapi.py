@@ -32,6 +32,15 @@ def valid(told: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
+def test_operations_have_names_of_their_own() -> None:
+    paths = document("shop", [endpoint("GET", path) for path in ("/", "/a/b", "/a_b", "/a.b", "/{integer}/b~")])[
+        "paths"
+    ]
+    assert {path: item["get"]["operationId"] for path, item in paths.items()} == {
+        "/": "get", "/a.b": "get_a_b", "/a/b": "get_a_b_2", "/a_b": "get_a_b_3", "/{id}/b~": "get_by_id_b",
+    }  # fmt: skip
+
+
 def test_a_service() -> None:
     told = valid(
         document(
@@ -53,6 +62,7 @@ def test_a_service() -> None:
     assert told["servers"] == [{"url": "http://shop"}]
     assert told["paths"].keys() == {"/users", "/users/{users_id}"}
     one = told["paths"]["/users/{users_id}"]
+    assert one["get"]["operationId"] == "get_users_by_users_id"
     assert one["parameters"] == [
         {"name": "users_id", "in": "path", "required": True, "schema": {"type": "integer"}},
     ]

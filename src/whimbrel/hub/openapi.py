@@ -51,12 +51,13 @@ def document(service: str, endpoints: Iterable[Endpoint], title: str = "", versi
     own = sorted((each for each in endpoints if each.protocol == "http" and each.host == service), key=lambda e: e.name)
     expressible = [each for each in own if left_out(each) is None]
     paths: dict[str, dict[str, Any]] = {}
+    names = set[str]()
     for alike in _grouped(expressible).values():
         path, parameters = named_path([each.template for each in alike])
         item = paths.setdefault(path, {"parameters": parameters} if parameters else {})
         for method in METHODS:
             if several := [each for each in alike if each.method.lower() == method]:
-                item[method] = _operation(path, method, several)
+                item[method] = {"operationId": _operation_id(path, method, names)} | _operation(several)
     told: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": title or service or "service", "version": version},
@@ -109,7 +110,6 @@ def named_path(templates: Sequence[str]) -> tuple[str, list[dict[str, Any]]]:
     for place, piece in enumerate(pieces[1:]):
         formats = sorted({formats[place] for formats in every})
         name = _parameter_name(path, formats, used)
-        used.add(name)
         path += f"{{{name}}}{piece}"
         parameters.append({"name": name, "in": "path", "required": True, "schema": _parameter_schema(formats)})
     return path, parameters
@@ -119,11 +119,16 @@ def _parameter_name(path_before: str, formats: Sequence[str], used: set[str]) ->
     words = [word for word in re.sub(r"\{[^}]*\}|~\w+", "", path_before).split("/") if word]
     before = re.sub(r"\W+", "_", words[-1]).strip("_") if words else ""
     suffix = "id" if set(formats) <= IDENTIFIERS else re.sub(r"\W+", "_", formats[0])
-    name = f"{before}_{suffix}" if before else suffix
+    return _unused(f"{before}_{suffix}" if before else suffix, used)
+
+
+def _unused(name: str, used: set[str]) -> str:
+    """The name, with a number where another has it."""
     number = 2
     chosen = name
     while chosen in used:
         chosen, number = f"{name}_{number}", number + 1
+    used.add(chosen)
     return chosen
 
 
@@ -139,8 +144,8 @@ def _parameter_schema(formats: Sequence[str]) -> dict[str, Any]:
 # ---- operations ----------------------------------------------------------------------------------------
 
 
-def _operation(path: str, method: str, several: Sequence[Endpoint]) -> dict[str, Any]:
-    told: dict[str, Any] = {"operationId": _operation_id(path, method), "responses": _responses(several)}
+def _operation(several: Sequence[Endpoint]) -> dict[str, Any]:
+    told: dict[str, Any] = {"responses": _responses(several)}
     if parameters := list(_query_parameters(unite(each.query for each in several))):
         told["parameters"] = parameters
     kinds = {kind for each in several for row in each.succeeded() for kind in row.request_kinds}
@@ -153,9 +158,10 @@ def _operation(path: str, method: str, several: Sequence[Endpoint]) -> dict[str,
     return told
 
 
-def _operation_id(path: str, method: str) -> str:
-    """One for every operation: paths that differ in punctuation only must not share it."""
-    return method + re.sub(r"[^\w{}~.-]", lambda one: "_" if one[0] == "/" else f"_{ord(one[0]):x}_", path)
+def _operation_id(path: str, method: str, used: set[str]) -> str:
+    """get_users_by_users_id: what generators can call a function."""
+    words = re.sub(r"\{([^}]*)\}", r"by_\1", path)
+    return _unused(re.sub(r"\W+", "_", f"{method}{words}", flags=re.ASCII).strip("_"), used)
 
 
 def _query_parameters(query: Schema) -> Iterator[dict[str, Any]]:
