@@ -93,7 +93,7 @@ def test_what_is_no_document(body: bytes, said: str, hub: Hub) -> None:
     ("path", "status", "said"),
     [
         ("/overview?last=5x", 400, "last: '5x' was given, expected a duration such as 90s, 15m, 1h or 7d"),
-        ("/overview?start=20&end=10", 400, "its end must be later than its start"),
+        ("/overview?start=20&end=10", 400, "from 1970-01-01T00:00:20Z to 1970-01-01T00:00:10Z; its end must be later"),
         ("/overview?lats=1h", 400, "'lats' is no parameter here; expected end, last, start"),
         ("/overview?last=9999d", 400, "ten years"),
         ("/endpoints?sort=colour", 400, "sort: 'colour' was given, expected one of calls"),

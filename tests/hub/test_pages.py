@@ -170,6 +170,13 @@ def test_pages_of_a_list(pages: Browser) -> None:
     assert re.search(r'href="/endpoints\?last=15m&amp;limit=2" rel="prev"', text) and 'rel="next"' not in text
 
 
+def test_nothing_unused_is_no_filter_that_is_too_narrow(tmp_path: Path) -> None:
+    archive = made(tmp_path, batch(endpoint(), start=NOON - 20))
+    with site_of(archive, tmp_path / "data") as client:
+        assert "Nothing stopped being called" in words(client, "/endpoints?unused=true").text
+    archive.close()
+
+
 def test_an_endpoint_shows_statuses_schemas_and_callers(pages: Browser) -> None:
     text = words(pages, f"/endpoints/{BOOKS}?last=30d").text
     assert "GET /books/ {integer}" in text.replace("/books/{", "/books/ {")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from whimbrel.base.errors import UsageError, WhimbrelError
 from whimbrel.hub.answers.shapes import Span
@@ -69,8 +70,7 @@ class Asked:
         """[start, end), widened to the grid."""
         if not 0 <= start <= TIME_MOST or not 0 <= end <= TIME_MOST:
             raise QuestionError(f"a period from {start} to {end}; times are seconds since 1970, from 0 to {TIME_MOST}")
-        if end <= start:
-            raise QuestionError(f"a period from {start} to {end}; its end must be later than its start")
+        check_order(start, end)
         if end - start > PERIOD_MOST_S:
             raise QuestionError(f"a period of {end - start} s; at most {PERIOD_MOST_S} (ten years) are looked at")
         grid, grid_of_end = kept.grid_of(start, now), kept.grid_of(end, now)
@@ -84,6 +84,12 @@ class Asked:
     def starts(self) -> Iterator[int]:
         """Where the steps begin: on the grid of their length, the first perhaps before the period."""
         return iter(range(self.period.start // self.step_s * self.step_s, self.period.end, self.step_s))
+
+
+def check_order(start: int, end: int) -> None:
+    if end <= start:
+        first, last = (datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for at in (start, end))
+        raise QuestionError(f"a period from {first} to {last}; its end must be later than its start")
 
 
 def step_of(period: Period, grid: int) -> int:

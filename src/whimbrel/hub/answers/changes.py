@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from whimbrel.hub import changes as reports
-from whimbrel.hub.answers.asked import GRID_S, Asked, QuestionError
+from whimbrel.hub.answers.asked import GRID_S, Asked, check_order
 from whimbrel.hub.answers.catalog import Catalog, heard, known_before
 from whimbrel.hub.answers.shapes import ChangeLine, Changes, ComparedPeriod
 from whimbrel.hub.archive import Archive, Period
 from whimbrel.hub.model import Endpoint
 from whimbrel.hub.model import Period as Compared
-from whimbrel.hub.periods import NS, period_of
+from whimbrel.hub.periods import NS, parted, period_of
 
 SIDE_LEAST_S = 30  # of traffic before and after what happened: of less nothing is proven
 
@@ -46,10 +46,11 @@ def _news(archive: Archive, told: Period) -> set[int]:
 def changes(archive: Archive, before: Period, after: Period, service: str = "") -> Changes:
     """Of one service, or of all."""
     for period in (before, after):
-        if period.end <= period.start:
-            raise QuestionError(f"a period from {period.start} to {period.end}; its end must be later than its start")
+        check_order(period.start, period.end)
     earlier = known_before(archive, before.start).catalog
     one, other = (_compared(archive, period, service, earlier) for period in (before, after))
+    if slower := reports.slower(one, other):
+        one, other = parted(archive, before, one, slower), parted(archive, after, other, slower)
     report = reports.compare(one, other)
     sure = [_line(change) for change in report.changes]
     return Changes(
@@ -64,7 +65,7 @@ def changes(archive: Archive, before: Period, after: Period, service: str = "") 
 def _compared(archive: Archive, period: Period, service: str, earlier: Catalog) -> Compared:
     """What was seen in a period, with when each endpoint was seen first of all."""
     ids = [row.id for row in archive.endpoints(period) if (row.host or row.protocol) == service] if service else None
-    endpoints = period_of(archive, period, ids).endpoints
+    endpoints = period_of(archive, period, ids, sliced=False).endpoints
     told = heard(archive.agents(period), period)
     return Compared(told.start * NS, told.end * NS, tuple(_with_history(each, earlier) for each in endpoints))
 

@@ -1,12 +1,10 @@
 """What the hub answers: the JSON under /api/, as types; every page shows one of them and nothing else.
 
-    question -> answers/*.py -> one of these -> JSON (msgspec)          -> /api/...
-                                            \\-> template (attributes)  -> the page
+    question -> answers/*.py -> one of these -> JSON under /api/ (msgspec), or a page (template)
 
-The API's own document is made of the same types, so a field that is not here is nowhere.  Times are seconds since
-1970 (`start`, `end`, `first`, `last`, `at`), latencies nanoseconds (`_ns`), sizes bytes; a share is between 0 and 1.
-None is "not known": no call had a latency, the agent did not tell.  Counts are estimates where flows were sampled
-(`sample` > 1: they were multiplied already; `seen` is what was looked at).
+The API's own document is made of the same types, so a field that is not here is nowhere.  Times are seconds since 1970,
+latencies nanoseconds (`_ns`), sizes bytes; a share is between 0 and 1.  None is "not known".  Counts are estimates
+where flows were sampled (`sample` > 1: they were multiplied already; `seen`, and an agent's, are what it looked at).
 """
 
 from __future__ import annotations
@@ -114,7 +112,7 @@ class Overview(Answer, frozen=True):
     failing: list[EndpointLine]
     new: list[EndpointLine]
     has_data: bool  # whether the archive has anything at all, ever
-    has_earlier: bool  # whether it has anything of before the period: without, nothing is called new
+    has_earlier: bool  # whether agents listened for long enough that something can be called new
 
 
 # ---- /api/endpoints --------------------------------------------------------------------------------------
