@@ -37,7 +37,8 @@ ROWS = (
     Option("fill", "bool", False, "Follow each miss with a SET of its key."),
     Option("check", "bool", True, "Compare values with what was stored."),
     Option("prefill", "bool", True, "Store every key once before the run."),
-    Option("trace", "str", None, "Replay `key,size` lines of this file instead: get, and set what is missed.",
+    Option("trace", "str", None, "Replay this file instead: get each key, and set what is missed. Its first line is"
+           " `key,size`, each other a key and its value's bytes, such as `page:17,2048`; .gz is unpacked.",
            metavar="FILE"),
     Option("seed", "int", 1, "Of everything that is drawn.", 0, 2**63),
     Option("json", "bool", False, "Print figures as JSON."),

@@ -54,12 +54,14 @@ def figures(result: Result, *, open_loop: bool) -> dict[str, Any]:
         "lost_connections": result["lost"],
         "bytes_out": result["bytes_out"],
         "bytes_in": result["bytes_in"],
-        "generator_cpu_share": result["client_cpu_ns"] / result["wall_ns"],
         "all_us": percentiles_us(both_ns(result)),
-        "get_us": percentiles_us(result["get_ns"]),
-        "set_us": percentiles_us(result["set_ns"]),
     }
-    if open_loop:
+    for name, histogram in (("get_us", result["get_ns"]), ("set_us", result["set_ns"])):
+        if histogram.count:
+            shown[name] = percentiles_us(histogram)
+    if not open_loop:  # an open loop's generator spins, so as not to be late
+        shown["generator_cpu_share"] = result["client_cpu_ns"] / result["wall_ns"]
+    else:
         shown["generator_late_us"] = percentiles_us(result["late_ns"])
         shown["generator_kept_up"] = kept_up(result)
     return shown
@@ -92,24 +94,20 @@ def troubles(shown: dict[str, Any]) -> list[str]:
 
 def text(shown: dict[str, Any]) -> str:
     """The figures for a person."""
-    pace = f"{shown['requests_per_s']:,.0f} a second ({shown['loop']} loop"
+    busy = f"; generator busy {shown['generator_cpu_share']:.0%}" if "generator_cpu_share" in shown else ""
+    pace = f"{shown['requests_per_s']:,.0f} a second ({shown['loop']} loop{busy})"
     lines = [
-        f"{shown['requests']} requests in {shown['seconds']:.2f} s: {pace}; generator busy {busy(shown):.0%})",
+        f"{shown['requests']} requests in {shown['seconds']:.2f} s: {pace}",
         f"hits {shown['hits']}, misses {shown['misses']} ({shown['miss_ratio']:.4f}), stored {shown['stored']}",
         f"latency in us, {shown['latency']}:",
         _row("", list(shown["all_us"])),
     ]
-    for name in ("all", "get", "set"):
-        lines.append(_row(name, [f"{value:,.1f}" for value in shown[f"{name}_us"].values()]))
-    if "generator_late_us" in shown:
-        lines.append(_row("late", [f"{value:,.1f}" for value in shown["generator_late_us"].values()]))
+    rows = (("all", "all_us"), ("get", "get_us"), ("set", "set_us"), ("late", "generator_late_us"))
+    for title, name in rows:
+        if name in shown:
+            lines.append(_row(title, [f"{value:,.1f}" for value in shown[name].values()]))
     lines += [f"note: {trouble}" for trouble in troubles(shown)]
     return "\n".join(lines)
-
-
-def busy(shown: dict[str, Any]) -> float:
-    """The generator's share of its core; an open loop spins, so only a closed one's says something."""
-    return float(shown["generator_cpu_share"])
 
 
 def _row(name: str, cells: list[str]) -> str:
