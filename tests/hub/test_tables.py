@@ -59,7 +59,9 @@ def test_every_table_is_there_once_a_level(connection) -> None:
             assert columns == list(table.columns())
 
 
-@pytest.mark.parametrize("start,end", [(0, 5 * DAY_S + 5400), (1, 4 * DAY_S + 5), (10, 20), (DAY_S - 1, 15 * DAY_S + 1)])
+@pytest.mark.parametrize(
+    ("start", "end"), [(0, 5 * DAY_S + 5400), (1, 4 * DAY_S + 5), (10, 20), (DAY_S - 1, 15 * DAY_S + 1)]
+)
 @pytest.mark.parametrize("step", [10, 600, 3600, DAY_S, 7 * DAY_S])
 @pytest.mark.parametrize("reaches", [FRESH, LATER, CUT])
 def test_a_period_is_covered_once_by_what_there_is(reaches, start: int, end: int, step: int) -> None:

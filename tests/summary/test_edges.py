@@ -156,6 +156,6 @@ def test_callers_add_up_also_where_paths_become_one(calls: list[tuple[int, str, 
     if not any("more_callers" in row for row in rows):
         found: dict[str, int] = {}
         for row in rows:
-            for client, n in callers_of(row).items():
-                found[client] = found.get(client, 0) + n
+            for caller, n in callers_of(row).items():
+                found[caller] = found.get(caller, 0) + n
         assert found == expected

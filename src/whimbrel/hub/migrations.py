@@ -84,9 +84,7 @@ def _more_grids() -> list[str]:
 def _totals(level: str, host: str) -> str:
     """Of the calls that are there."""
     rest = ", ".join(f"c.{column}" for column in TOTALS.columns() if column not in ("protocol", "host"))
-    words = (
-        "SELECT endpoint, MIN(protocol) AS protocol, MIN(host) AS host FROM endpoints GROUP BY endpoint"  # ~ last
-    )
+    words = "SELECT endpoint, MIN(protocol) AS protocol, MIN(host) AS host FROM endpoints GROUP BY endpoint"  # ~ last
     source = f"SELECT {rest}, e.protocol, {host} AS host FROM calls_{level} AS c JOIN ({words}) AS e USING (endpoint)"  # noqa: S608
     columns = ", ".join(TOTALS.columns())
     rows = merged(TOTALS, source, {key: key for key in ("started", *TOTALS.keys)})
