@@ -165,6 +165,23 @@ def test_what_is_too_many_is_counted_before_it_is_decoded(word: bytes, most: int
             decode(batch.encode({"": word * (most + more)}))
 
 
+def test_numbers_in_histograms_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of full ones are some kilobytes of zlib, and seconds of work for whoever keeps them."""
+    made = example()
+    numbers = sum(
+        len(row[which]["buckets"])
+        for endpoint in made.document["endpoints"]
+        for row in endpoint["rows"]
+        for which in ("first", "last")
+        if which in row
+    )
+    monkeypatch.setattr(batch, "COUNTS_MOST", numbers)
+    assert decode(made.encode())["id"] == made.id
+    monkeypatch.setattr(batch, "COUNTS_MOST", numbers - 1)
+    with pytest.raises(BatchError, match=f"{numbers} numbers in histograms"):
+        decode(made.encode())
+
+
 def test_a_length_that_is_too_much_is_not_read() -> None:
     with pytest.raises(BatchError, match="at most"):
         decode(batch.MAGIC + (batch.RECORD_MOST + 1).to_bytes(4, "big") + bytes(8))

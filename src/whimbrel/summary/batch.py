@@ -31,6 +31,7 @@ DEPTH_MOST = 160  # of nested schemas: the agent's own limit is 64 levels
 ROWS_MOST = 8192  # endpoints, rows, edges of one batch: the agent's own limit is 4096
 NODES_MOST = 1 << 18  # places in all schemas of a batch: the agent's 8 MiB hold fewer
 WORDS_MOST = {b"request": 4 * ROWS_MOST, b"seen": NODES_MOST}  # each row has the one, each place in a schema the other
+COUNTS_MOST = 1 << 23  # numbers in all histograms of a batch: 4096 rows with 512 buckets in both of theirs
 TEXT_MOST = 8192  # characters of a template
 NAME_MOST = 256  # of anything else
 BUCKETS = 1856  # base/histogram's
@@ -264,6 +265,8 @@ def _check(document: BatchDoc) -> None:
     """What types do not say."""
     if (rows := sum(len(endpoint["rows"]) for endpoint in document["endpoints"])) > ROWS_MOST:
         raise BatchError(f"{rows} rows; at most {ROWS_MOST} are read")
+    if (counts := sum(map(_counts, document["endpoints"]))) > COUNTS_MOST:
+        raise BatchError(f"{counts} numbers in histograms; at most {COUNTS_MOST} are read")
     for endpoint in document["endpoints"]:
         _check_shape(endpoint.get("body"), endpoint.get("query"), endpoint.get("headers"))
         for row in endpoint["rows"]:
@@ -279,6 +282,11 @@ def _check(document: BatchDoc) -> None:
         _check_buckets(sample["distances"], 320)
         if not all(map(math.isfinite, (sample["cold"], sample["share"], *sample["distances"]))):
             raise BatchError("numbers that are none")
+
+
+def _counts(endpoint: EndpointDoc) -> int:
+    latencies = (row[which] for row in endpoint["rows"] for which in ("first", "last") if which in row)
+    return sum(len(latency["buckets"]) for latency in latencies)
 
 
 def _check_buckets(pairs: list[Any], buckets: int) -> None:
