@@ -8,9 +8,11 @@ showing them scaled is the page's business, and judging them by how many they re
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 from whimbrel.hub.schema import NOTHING, Schema, join
 from whimbrel.summary.batch import LatencyDoc
@@ -62,23 +64,23 @@ class Latencies:
         if self.overflow:
             yield BUCKETS_END_NS, self.overflow
 
-    def at_rank(self, rank: int) -> tuple[int, int]:
-        """Between which times the rank-th smallest lies, 1 being the smallest; (0, 0) where there is none."""
-        if not self.placed:
-            return 0, 0
-        below = 0
-        for place in sorted(self.buckets):
-            below += self.buckets[place]
-            if below >= rank:
-                low, high = bucket_bounds_ns(place)
-                return max(low, self.min_ns), min(high, self.max_ns)
-        return min(BUCKETS_END_NS, self.max_ns), self.max_ns
+    def percentiles_ns(self, *percents: float) -> list[float]:
+        """The middle of the bucket of each, off by at most 0.8 %, from one walk; 0 where there is nothing."""
+        places = sorted(self.buckets)
+        below = list(accumulate(self.buckets[place] for place in places))
+        placed = self.placed
+        ranks = (max(1, -(-int(placed * percent * 1000) // 100_000)) for percent in percents)
+        return [self._middle_ns(bisect_left(below, rank), places) for rank in ranks]
 
     def percentile_ns(self, percent: float) -> float:
-        """The middle of the bucket: off by at most 0.8 %."""
-        rank = max(1, -(-int(self.placed * percent * 1000) // 100_000))
-        low, high = self.at_rank(rank)
-        return (low + high) / 2
+        return self.percentiles_ns(percent)[0]
+
+    def _middle_ns(self, at: int, places: Sequence[int]) -> float:
+        """Of a bucket, or of what is behind the last; no further than the least and the largest that there was."""
+        if at == len(places):
+            return (min(BUCKETS_END_NS, self.max_ns) + self.max_ns) / 2
+        low, high = bucket_bounds_ns(places[at])
+        return (max(low, self.min_ns) + min(high, self.max_ns)) / 2
 
 
 def added(histograms: Iterable[Latencies]) -> Latencies:

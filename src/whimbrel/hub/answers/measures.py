@@ -6,15 +6,13 @@ None.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import accumulate
 
 from whimbrel.hub.answers.shapes import Quantiles, SizeView
 from whimbrel.hub.archive import StatusRow
-from whimbrel.hub.model import BUCKETS_END_NS, Latencies, added, bucket_bounds_ns
+from whimbrel.hub.model import Latencies, added
 
 HTTP = "http"
 CACHES = ("memcache", "redis")
@@ -73,22 +71,7 @@ def share(part: float, whole: float) -> float:
 
 
 def percentiles(latencies: Latencies, *percents: float) -> list[float | None]:
-    """`Latencies.percentile_ns` of each, from one walk through the buckets."""
-    placed = latencies.placed
-    if not placed:
-        return [None] * len(percents)
-    places = sorted(latencies.buckets)
-    below = list(accumulate(latencies.buckets[place] for place in places))
-    found: list[float | None] = []
-    for percent in percents:
-        rank = max(1, -(-int(placed * percent * 1000) // 100_000))
-        at = bisect_left(below, rank)
-        if at < len(places):
-            low, high = bucket_bounds_ns(places[at])
-            found.append((max(low, latencies.min_ns) + min(high, latencies.max_ns)) / 2)
-        else:
-            found.append((min(BUCKETS_END_NS, latencies.max_ns) + latencies.max_ns) / 2)
-    return found
+    return [*latencies.percentiles_ns(*percents)] if latencies.placed else [None] * len(percents)
 
 
 def percentile(latencies: Latencies, percent: float) -> float | None:
