@@ -66,7 +66,7 @@ def test_two_periods_of_an_archive_are_compared() -> None:
     (endpoint,) = second.endpoints
     assert endpoint.ids == frozenset("xy") and endpoint.calls == 100
     assert [change.sentence for change in compare(first, second).changes] == [
-        "GET /a: field removed response 200: b: integer → absent"
+        "GET /a: field removed in response 200, b: integer → absent"
     ]
 
 
