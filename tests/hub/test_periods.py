@@ -13,7 +13,7 @@ from whimbrel.hub.archive import EndpointRow, Period, SchemaRow, Sizes, StatusRo
 from whimbrel.hub.changes import compare
 from whimbrel.hub.duck import DuckArchive
 from whimbrel.hub.model import Latencies
-from whimbrel.hub.periods import period_of, schemas_in_force, thinned
+from whimbrel.hub.periods import parted, period_of, schemas_in_force, thinned
 from whimbrel.hub.schema import INTEGER
 from whimbrel.summary.batch import Batch, decode
 from whimbrel.summary.testing_window import Watch
@@ -36,7 +36,7 @@ class Told:
         ids = ("x", "y") if asked.start else ("x",)
         return [EndpointRow(one, "http", "GET", "shop", "/a", "web1", ("basic",), asked.start, 9) for one in ids]
 
-    def statuses(self, asked: Period, endpoints: Any = None) -> list[StatusRow]:
+    def statuses(self, asked: Period, endpoints: Any = None, parts: Any = ()) -> list[StatusRow]:
         marks = {"response_kind:1": 1, "flag:cut": 2}
         return [status(marks=marks), status("y", marks=marks), status("gone")]
 
@@ -58,6 +58,9 @@ def test_a_period() -> None:
     assert (row.calls, row.response_kinds, set(row.slices)) == (50, frozenset([1]), {0, 300})
     assert row.response.keys["b"].required and endpoint.last_seen_ns == 9 * NS
     assert period_of(archive, Period(0, 3600), ["other"]).endpoints == ()
+    whole = period_of(archive, Period(0, 3600), sliced=False)
+    assert not whole.endpoints[0].statuses[200].slices
+    assert parted(archive, Period(0, 3600), whole, {"x"}) == found
 
 
 def test_two_periods_of_an_archive_are_compared() -> None:

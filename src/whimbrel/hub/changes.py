@@ -210,16 +210,34 @@ def _mix(classes: dict[str, int]) -> str:
 
 def _of_latency(was: Endpoint, now: Endpoint) -> Iterator[Change]:
     """A p99 that grew by more than its noise: that of which calls were seen, and that between parts of a period."""
-    one, other = _answered(was), _answered(now)
-    p99, p99_now = one.percentile_ns(99), other.percentile_ns(99)
-    if not p99 or p99_now < p99 * SLOWER_LEAST:
+    grown = _slower(was, now)
+    if grown is None:
         return
-    chance = chance_of_so_slow(one, other, 99)
+    p99, p99_now, chance = grown
     ranks = chance_of_ranks(_p99_of_parts(was), _p99_of_parts(now))
     if ranks is not None and ranks > PARTS_CHANCE_MOST:
         chance = max(chance, ranks)
     words = latency(p99), latency(p99_now)
     yield _change(now, "p99 regression", "", *words, breaking=True, chance=chance)
+
+
+def _slower(was: Endpoint, now: Endpoint) -> tuple[float, float, float] | None:
+    """Both percentiles, and the chance of such a difference; None where it is none."""
+    one, other = _answered(was), _answered(now)
+    p99, p99_now = one.percentile_ns(99), other.percentile_ns(99)
+    if not p99 or p99_now < p99 * SLOWER_LEAST:
+        return None
+    return p99, p99_now, chance_of_so_slow(one, other, 99)
+
+
+def slower(before: Period, after: Period) -> frozenset[str]:
+    """Ids of endpoints that may be slower as a whole: of these, and only of these, parts of the periods matter."""
+    found: set[str] = set()
+    for was, now in matched(before.endpoints, after.endpoints)[0]:
+        grown = _slower(was, now)
+        if grown is not None and grown[2] <= UNDECIDED_MOST:
+            found |= was.ids | now.ids
+    return frozenset(found)
 
 
 def _answered(endpoint: Endpoint) -> Latencies:

@@ -16,7 +16,7 @@ from typing import cast
 
 from whimbrel.hub.archive import Archive, EndpointRow, SchemaRow, StatusRow
 from whimbrel.hub.archive import Period as Span
-from whimbrel.hub.model import Endpoint, Latencies, Period, StatusStats, united
+from whimbrel.hub.model import Endpoint, Latencies, Period, StatusStats, added, united
 from whimbrel.hub.schema import NOTHING, Schema, grew, of_shape, since, unite
 from whimbrel.summary.batch import ShapeDoc
 
@@ -29,9 +29,8 @@ Placed = tuple[str, str, int]  # endpoint, part, status
 
 def period_of(archive: Archive, span: Span, endpoints: Collection[str] | None = None, *, sliced: bool = True) -> Period:
     """Endpoints of a span with rows, parts (if `sliced`) and schemas; agents that saw the same are one."""
-    step = max(STEP_S, -(-(span.end - span.start) // PARTS) // STEP_S * STEP_S)
-    rows = _by_endpoint(archive.statuses(span, endpoints))
-    parts = _by_endpoint(archive.points(span, step, endpoints) if sliced else ())
+    rows = _by_endpoint(archive.statuses(span, endpoints, ("last", "marks")))
+    parts = _parts(archive, span, endpoints) if sliced else {}
     schemas = schemas_in_force(archive.schemas(span, endpoints), span.start)
     found = [
         _endpoint(row, rows.get(row.id, []), parts.get(row.id, []), schemas)
@@ -39,6 +38,33 @@ def period_of(archive: Archive, span: Span, endpoints: Collection[str] | None = 
         if endpoints is None or row.id in endpoints
     ]
     return Period(span.start * NS, span.end * NS, united(found))
+
+
+def parted(archive: Archive, span: Span, found: Period, endpoints: Collection[str]) -> Period:
+    """What was found without parts, with those of some endpoints."""
+    parts = _parts(archive, span, endpoints)
+    return replace(found, endpoints=tuple(_parted(endpoint, parts) for endpoint in found.endpoints))
+
+
+def _parted(endpoint: Endpoint, parts: Mapping[str, Sequence[StatusRow]]) -> Endpoint:
+    own = [part for known in sorted(endpoint.ids) for part in parts.get(known, ())]
+    if not own:
+        return endpoint
+    statuses = {number: replace(of, slices=_slices(own, number)) for number, of in endpoint.statuses.items()}
+    return replace(endpoint, statuses=statuses)
+
+
+def _slices(parts: Iterable[StatusRow], status: int) -> dict[int, Latencies]:
+    several: dict[int, list[Latencies]] = {}
+    for part in parts:
+        if part.status == status and part.last.count:
+            several.setdefault(part.start, []).append(thinned(part.last, part))
+    return {start: added(of) for start, of in several.items()}
+
+
+def _parts(archive: Archive, span: Span, endpoints: Collection[str] | None) -> dict[str, list[StatusRow]]:
+    step = max(STEP_S, -(-(span.end - span.start) // PARTS) // STEP_S * STEP_S)
+    return _by_endpoint(archive.points(span, step, endpoints))
 
 
 def _by_endpoint(rows: Iterable[StatusRow]) -> dict[str, list[StatusRow]]:
@@ -75,7 +101,7 @@ def _stats(row: StatusRow, parts: Sequence[StatusRow], schemas: Mapping[Placed, 
         status=row.status,
         calls=row.seen,
         latency=thinned(row.last, row),
-        slices={one.start: thinned(one.last, one) for one in parts if one.status == row.status and one.last.count},
+        slices=_slices(parts, row.status),
         response=schemas.get((row.endpoint, "response", row.status), NOTHING),
         request_kinds=frozenset(map(int, row.named("request_kind"))),
         response_kinds=frozenset(map(int, row.named("response_kind"))),

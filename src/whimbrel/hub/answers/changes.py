@@ -66,7 +66,7 @@ def _compared(archive: Archive, period: Period, service: str, earlier: Catalog) 
     """What was seen in a period, with when each endpoint was seen first of all."""
     ids = [row.id for row in archive.endpoints(period) if (row.host or row.protocol) == service] if service else None
     endpoints = period_of(archive, period, ids, sliced=False).endpoints
-    told = heard(archive.agents(period), period)
+    told = heard(archive.agents(period, counts=False), period)
     return Compared(told.start * NS, told.end * NS, tuple(_with_history(each, earlier) for each in endpoints))
 
 
