@@ -39,6 +39,7 @@ from whimbrel.hub.tables import (
     CALLS,
     DAY_S,
     EDGES,
+    LEVELS,
     REUSE,
     SPANS_S,
     TOTALS,
@@ -50,6 +51,7 @@ from whimbrel.hub.tables import (
 )
 from whimbrel.summary.batch import BatchError
 
+WHOLE_S = SPANS_S[LEVELS[-1]]  # a step that every grid serves
 POINTS_MOST = 10_000  # steps of one chart: more than a screen has columns
 
 Row = Mapping[str, Any]
@@ -89,7 +91,7 @@ class Moment:
         rows = self.all(f"SELECT level, since, until FROM reach WHERE name = '{table.name}'")  # noqa: S608 - our word
         return {level: Reach(since, until) for level, since, until in rows}
 
-    def period(self, table: Table, asked: Period, step: int = DAY_S, columns: Sequence[str] = ()) -> str:
+    def period(self, table: Table, asked: Period, step: int = WHOLE_S, columns: Sequence[str] = ()) -> str:
         return period(table, asked.start, asked.end, step, self.reaches(table), columns)
 
 
@@ -162,7 +164,7 @@ class Questions:
     ) -> list[StatusRow]:
         """Endpoint by status, the whole period as one; `endpoints` are ids, all where it is None."""
         with self.asking() as moment:
-            found = self._rows(moment, asked, DAY_S, endpoints, {"endpoint": "endpoint", "status": "status"}, parts)
+            found = self._rows(moment, asked, WHOLE_S, endpoints, {"endpoint": "endpoint", "status": "status"}, parts)
             return [status_row(row, asked.start) for row in found]
 
     def points(self, asked: Period, step: int, endpoints: Collection[str] | None = None) -> list[StatusRow]:
@@ -170,7 +172,7 @@ class Questions:
         check_step(asked, step)
         keys = {"started": f"started // {step} * {step}", "endpoint": "endpoint", "status": "status"}
         with self.asking() as moment:
-            statement = merged(CALLS, self._calls(moment, asked, endpoints, step=step), keys, ("last", "clients"))
+            statement = merged(CALLS, self._calls(moment, asked, endpoints, step=step), keys, ("last",))
             found = moment.each(statement + " ORDER BY started, endpoint, status")
             return [status_row(row, row["started"]) for row in found]
 
@@ -299,7 +301,7 @@ class Questions:
         order = f" ORDER BY {', '.join(keys)}"
         if endpoints is None or len(endpoints) > FEW:
             return moment.each(merged(CALLS, self._calls(moment, asked, endpoints, step=step), keys, parts) + order)
-        wanted = columns(CALLS, parts)
+        wanted, step = columns(CALLS, parts), min(step, DAY_S)  # days lie beside each other, weeks do not
         chosen = ", ".join(f"{keys[name]} AS {name}" if name in keys else name for name in wanted)
         source = self._calls(moment, asked, endpoints, wanted, step)
         return together(CALLS, moment.each(f"SELECT {chosen} FROM ({source}) AS f"), tuple(keys))  # noqa: S608
@@ -310,7 +312,7 @@ class Questions:
         asked: Period,
         endpoints: Collection[str] | None,
         columns: Sequence[str] = (),
-        step: int = DAY_S,
+        step: int = WHOLE_S,
     ) -> str:
         """Rows of `calls` under their roots."""
         wanted = columns or tuple(CALLS.columns())

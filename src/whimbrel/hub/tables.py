@@ -33,7 +33,10 @@ LEVELS = tuple(SPANS_S)
 CLIMBED = (("10m", "1h"), ("1h", "6h"), ("6h", "1d"), ("1d", "1w"))  # grid to grid, when a coarser one's span is over
 # A grid's rows in blocks of this length are put in the order of their keys once the block is over: a question for one
 # endpoint then reads few blocks of the file, and not a little of each.
-GATHERED_S = (("10m", 21_600), ("1h", DAY_S), ("1h", 7 * DAY_S), ("6h", 7 * DAY_S), ("1d", 28 * DAY_S))
+GATHERED_S = (
+    ("10m", 21_600), ("1h", DAY_S), ("1h", 7 * DAY_S), ("6h", DAY_S), ("6h", 7 * DAY_S), ("1d", 7 * DAY_S),
+    ("1d", 28 * DAY_S),
+)  # fmt: skip
 EVER = 1 << 62  # the end of a grid that has everything which is not new
 SUM_MOST = 1 << 62  # where a sum stops: what was rolled up must fit a column, whatever an agent claimed
 CALLERS_MOST = 64  # of a row that is rolled up: an agent tells 8 in ten seconds, and a month may bring thousands
