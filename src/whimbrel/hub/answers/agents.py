@@ -21,7 +21,7 @@ def is_live(agent: AgentRow, now: int) -> bool:
 
 def live_agents(archive: Archive, now: int) -> int:
     """How many were heard of just now, whatever period is looked at."""
-    return sum(is_live(row, now) for row in archive.agents(Period(max(now - 2 * LIVE_S, 0), TIME_MOST)))
+    return sum(is_live(row, now) for row in archive.agents(Period(max(now - 2 * LIVE_S, 0), TIME_MOST), counts=False))
 
 
 def agents(archive: Archive, asked: Asked) -> Agents:

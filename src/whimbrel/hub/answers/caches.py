@@ -29,7 +29,7 @@ Rows = Mapping[Words, Sequence[StatusRow]]
 
 def caches(archive: Archive, asked: Asked) -> Caches:
     catalog = Catalog(Catalog.of_rows(archive.endpoints(asked.period)).of(*CACHES))
-    told = heard(archive.agents(asked.period), asked.period)
+    told = heard(archive.agents(asked.period, counts=False), asked.period)
     rows = catalog.grouped(archive.statuses(asked.period, ids_of(catalog), ("last", "marks")))
     steps = archive.traffic(asked.period, asked.step_s, CACHES)
     reads = archive.timeline(asked.period, asked.step_s, ids_of(each for each in catalog if each.is_read), ("marks",))

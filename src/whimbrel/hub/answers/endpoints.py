@@ -22,9 +22,9 @@ from whimbrel.hub.answers.catalog import (
     line,
     seconds,
 )
-from whimbrel.hub.answers.measures import percentile, share
+from whimbrel.hub.answers.measures import CACHES, percentile, share
 from whimbrel.hub.answers.shapes import Endpoints
-from whimbrel.hub.archive import Archive, Period
+from whimbrel.hub.archive import Archive, Period, StatusRow
 
 LIMIT_MOST = 1000  # lines of one answer
 Key = Callable[[Counted, Before], tuple[float | str, ...]]
@@ -51,7 +51,7 @@ KEYS: dict[str, Key] = {
 }
 SORTS = tuple(KEYS)
 PARTS_OF = {"p50": ("last",), "p90": ("last",), "p99": ("last",), "errors": ("marks",)}  # what an order needs
-PARTS_SHOWN = ("last", "marks")
+PARTS_SHOWN = {False: ("last",), True: ("last", "marks")}  # of caches also their errors, which are outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Wanted:
 def endpoints(archive: Archive, asked: Asked, wanted: Wanted) -> Endpoints:
     earlier = known_before(archive, asked.period.start)
     catalog = Catalog.of_rows(archive.endpoints(asked.period))
-    period, length_s = asked.period, seconds(heard(archive.agents(asked.period), asked.period))
+    period, length_s = asked.period, seconds(heard(archive.agents(asked.period, counts=False), asked.period))
     if wanted.unused:
         period, length_s, catalog = _unused(catalog, earlier, asked)
     found = [known for known in catalog if wanted.matches(known)]
@@ -121,5 +121,8 @@ def _page(
     ordered = sorted(counted(found, rough), key=lambda one: one.known.words)
     ordered.sort(key=lambda one: key(one, earlier), reverse=wanted.descending)
     shown = [one.known for one in ordered[wanted.offset : wanted.offset + wanted.limit]]
-    rows = catalog.grouped(archive.statuses(period, ids_of(shown), PARTS_SHOWN))
-    return counted(shown, rows)
+    rows: list[StatusRow] = []
+    for is_cache, parts in PARTS_SHOWN.items():
+        if ids := ids_of(one for one in shown if (one.protocol in CACHES) == is_cache):
+            rows += archive.statuses(period, ids, parts)
+    return counted(shown, catalog.grouped(rows))

@@ -23,7 +23,7 @@ CANDIDATES = 40  # of either kind for the slowest; where there are no more endpo
 
 def overview(archive: Archive, asked: Asked) -> Overview:
     catalog, earlier = Catalog.of_rows(archive.endpoints(asked.period)), known_before(archive, asked.period.start)
-    agents = archive.agents(asked.period)
+    agents = archive.agents(asked.period, counts=False)
     told = heard(agents, asked.period)
     length_s = seconds(told)
     calls, commands = catalog.of(HTTP), catalog.of(*CACHES)

@@ -31,7 +31,7 @@ def services(archive: Archive, asked: Asked) -> Services:
     catalog = Catalog.of_rows(archive.endpoints(asked.period))
     rows = archive.hosts(asked.period)
     answered = {row.endpoint for row in archive.statuses(asked.period, None, ()) if 100 <= row.status <= 599}
-    length_s = seconds(heard(archive.agents(asked.period), asked.period))
+    length_s = seconds(heard(archive.agents(asked.period, counts=False), asked.period))
     edges = archive.edges(asked.period)
     nodes, links, truncated = service_map(edges, {known.service for known in catalog.of(HTTP)}, length_s)
     return Services(
