@@ -140,6 +140,13 @@ def test_what_is_too_old_goes(archive: DuckArchive) -> None:
     assert schema.document == newer
 
 
+def test_what_came_too_old_is_not_rolled_up(archive: DuckArchive) -> None:
+    archive.load([batch(endpoint(1), start=day * DAY) for day in range(20)])
+    done = archive.fold(NOON)
+    assert (done.read, done.written) == (0, 0) and done.expired >= 20
+    assert archive.statuses(ALL) == []
+
+
 def test_names_go_with_the_last_of_their_calls(archive: DuckArchive) -> None:
     """With what was learnt of them; those that became another stay as long as it does."""
     old, shape = NOON - 5 * DAY, {"types": 4, "seen": 1, "calls": 1}

@@ -130,6 +130,7 @@ class DuckArchive(Questions):
         settled = (now - SETTLED_S) // GRID_S * GRID_S
         done = Folded()
         for table in tables.TABLES:
+            done = added(done, self._refuse(table, now))
             done = added(done, self._settle(table, settled))
             for level, into in tables.CLIMBED:
                 done = added(done, self._climb(table, level, into, settled))
@@ -137,6 +138,13 @@ class DuckArchive(Questions):
                 self._gather(table, level, span, settled)
             done = added(done, self._forget(table, now))
         return added(done, self._expire(now))
+
+    def _refuse(self, table: tables.Table, now: int) -> Folded:
+        """What came too old is not rolled up first: each day of it would cost as much as one that is kept."""
+        limit = (now - self.retention.hour) // tables.DAY_S * tables.DAY_S
+        name = f"{table.name}_{tables.NEW}"
+        with self.transaction():
+            return Folded(expired=counted(self.connection, f"DELETE FROM {name} WHERE started < {limit}"))  # noqa: S608
 
     def _settle(self, table: tables.Table, before: int) -> Folded:
         """Out of what came, into every grid that reaches there."""
