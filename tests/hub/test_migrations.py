@@ -4,7 +4,7 @@ from pathlib import Path
 
 import duckdb
 
-from tests.hub.batches import NOON
+from tests.hub.batches import NOON, batch, endpoint
 from whimbrel.hub import migrations, tables
 from whimbrel.hub.archive import Period
 from whimbrel.hub.duck import DuckArchive
@@ -67,4 +67,33 @@ def test_the_first_version_becomes_this_one(tmp_path: Path) -> None:
         assert (agent.batches, agent.program, agent.cpu_ns) == (3, "", 0)
         assert sum(point.calls for point in archive.points(Period(NOON - DAY, NOON), 600)) == 3
         archive.fold(NOON)
+    archive.close()
+
+
+def test_grids_that_came_between_are_filled(tmp_path: Path) -> None:
+    """The third version is this one without them."""
+    ever, day = Period(NOON - 9 * DAY, NOON + 60), Period(NOON - 3600, NOON)
+    archive = DuckArchive(tmp_path / "a", clock=lambda: NOON)
+    archive.load([batch(endpoint(1), start=NOON - at) for at in (20, 700, 710, 3000, 8000, DAY, 3 * DAY, 8 * DAY)])
+    archive.fold(NOON)
+    before = archive.statuses(ever), archive.points(day, 600)
+    for table in tables.TABLES:
+        for level in ("10m", "6h", "1w"):
+            archive.connection.execute(f"DROP TABLE {table.name}_{level}")
+    for name in ("reach", "gathered"):
+        archive.connection.execute(f"DELETE FROM {name} WHERE level IN ('10m', '6h', '1w')")  # noqa: S608
+    archive.connection.execute(f"DELETE FROM gathered WHERE level = '1d' AND span = {7 * DAY}")  # noqa: S608
+    archive.connection.execute("UPDATE meta SET amount = 3 WHERE name = 'version'")
+    archive.close()
+    archive = DuckArchive(tmp_path / "a", clock=lambda: NOON)
+    for _ in range(2):
+        assert (archive.statuses(ever), archive.points(day, 600)) == before
+        archive.fold(NOON)
+    late = batch(endpoint(1), start=NOON - 8 * DAY + 60)
+    archive.load([late])
+    archive.fold(NOON)
+    end = (NOON - 3600) // DAY * DAY // (7 * DAY) * (7 * DAY)
+    sums = {level: archive.all(f"SELECT SUM(calls) FROM calls_{level} WHERE started < {end}") for level in  # noqa: S608
+            ("1h", "6h", "1d", "1w")}  # fmt: skip
+    assert len(set(map(tuple, sums.values()))) == 1 and sums["1w"][0][0] >= 2
     archive.close()

@@ -68,6 +68,8 @@ def _more_grids() -> list[str]:
     later = "10m", "6h", "1w"
     made = [created(f"{table.name}_{level}", table.columns()) for table in TABLES for level in later]
     made += beginnings(later)
+    missing = f"NOT EXISTS (SELECT 1 FROM gathered WHERE level = '1d' AND span = {7 * DAY_S})"  # noqa: S608
+    made += [f"INSERT INTO gathered SELECT DISTINCT name, '1d', {7 * DAY_S}, 0 FROM reach WHERE {missing}"]  # noqa: S608
     for table in TABLES:  # hours are made of ten minutes from here on
         of = f"name = '{table.name}' AND level"
         hours = f"(SELECT until FROM reach WHERE {of} = '1h')"  # noqa: S608 - our words
