@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
@@ -88,15 +87,20 @@ def added(histograms: Iterable[Latencies]) -> Latencies:
     some = [one for one in histograms if one.count]
     if not some:
         return Latencies()
-    buckets: Counter[int] = Counter()
+    if len(some) == 1:
+        return some[0]
+    largest = max(some, key=lambda one: len(one.buckets))
+    buckets = dict(largest.buckets)
     for one in some:
-        buckets.update(one.buckets)
+        if one is not largest:
+            for place, count in one.buckets.items():
+                buckets[place] = buckets.get(place, 0) + count
     return Latencies(
         count=sum(one.count for one in some),
         sum_ns=sum(one.sum_ns for one in some),
         min_ns=min(one.min_ns for one in some),
         max_ns=max(one.max_ns for one in some),
-        buckets=dict(buckets),
+        buckets=buckets,
         overflow=sum(one.overflow for one in some),
     )
 

@@ -129,8 +129,12 @@ def _heat(asked: Asked, steps: Iterable[StatusRow]) -> Heat:
     columns = {start: column for column, start in enumerate(starts)}
     cells = Counter[tuple[int, int]]()
     for row in steps:
+        column: dict[int, int] = {}
         for place, calls in row.last.buckets.items():
-            cells[columns[row.start], place // HEAT_STEPS] += calls
+            low = place // HEAT_STEPS
+            column[low] = column.get(low, 0) + calls
+        for low, calls in column.items():
+            cells[columns[row.start], low] += calls
     rows = [row for _, row in cells]
     low, high = min(rows, default=0), max(rows, default=-1)
     return Heat(
