@@ -150,7 +150,8 @@ def answers(address: tuple[str, int], pid: int, month: Month, times: int) -> lis
         ("agents", "/api/agents?", None),
     ):
         for period in PERIODS:
-            rows += measured(connection, pid, f"{title}, {period}", f"{path}last={period}", times, target)
+            often = times if target else times // 3
+            rows += measured(connection, pid, f"{title}, {period}", f"{path}last={period}", often, target)
     rows += measured(connection, pid, "changes, 1h", "/api/changes?last=1h", max(times // 10, 1), None)
     connection.close()
     return rows

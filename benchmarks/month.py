@@ -90,7 +90,8 @@ def fill(path: Path, month: Month) -> None:
         identities(connection, month)
         for level in (tables.NEW, *tables.LEVELS):
             span = tables.SPANS_S.get(level, 10)
-            library(connection, span)
+            if level != tables.LEVELS[0]:  # as long as what is new, and just drawn
+                library(connection, span)
             calls(connection, month, level, span)
             edges(connection, month, level, span)
             agents(connection, month, level, span)
