@@ -197,11 +197,11 @@ class Questions:
         check_step(asked, step)
         among = ", ".join(literal(protocol) for protocol in protocols)
         with self.asking() as moment:
-            source = moment.period(TOTALS, asked, step)
-            source = f"SELECT * FROM ({source}) AS p WHERE host = '{ALL_HOSTS}' AND protocol IN ({among})"  # noqa: S608
-            keys = {"started": f"started // {step} * {step}", "status": "status"}
-            found = moment.each(merged(TOTALS, source, keys, parts) + " ORDER BY started, status")
-            return [status_row(row, row["started"]) for row in found]
+            wanted = columns(TOTALS, parts)
+            chosen = ", ".join(f"started // {step} * {step} AS started" if c == "started" else c for c in wanted)
+            source = f"SELECT {chosen} FROM ({moment.period(TOTALS, asked, step, wanted)}) AS p"  # noqa: S608
+            found = moment.each(f"{source} WHERE host = '{ALL_HOSTS}' AND protocol IN ({among})")
+            return [status_row(row, row["started"]) for row in together(TOTALS, found, ("started", "status"))]
 
     def hosts(
         self, asked: Period, parts: Collection[str] = ("last", "marks")

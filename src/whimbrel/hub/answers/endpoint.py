@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from whimbrel.hub.answers.asked import EVER, Asked, UnknownError
@@ -129,10 +129,9 @@ def _heat(asked: Asked, steps: Iterable[StatusRow]) -> Heat:
     columns = {start: column for column, start in enumerate(starts)}
     cells = Counter[tuple[int, int]]()
     for row in steps:
-        column: dict[int, int] = {}
+        column: defaultdict[int, int] = defaultdict(int)
         for place, calls in row.last.buckets.items():
-            low = place // HEAT_STEPS
-            column[low] = column.get(low, 0) + calls
+            column[place // HEAT_STEPS] += calls
         for low, calls in column.items():
             cells[columns[row.start], low] += calls
     rows = [row for _, row in cells]
