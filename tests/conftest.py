@@ -1,8 +1,13 @@
-"""Marks that whole directories have."""
+"""Marks that whole directories have; property tests without a clock."""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says something about the machine, and nothing about us.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 HERE = Path(__file__).parent
 PLAIN = ("hub", "up", "browser")  # plain Python through and through, and compiled parts of others beside it

@@ -169,6 +169,27 @@ def header_violations(root: Path) -> list[str]:
     return found
 
 
+CONSTANT = re.compile(r"^\s+(\w+)\s*=\s*(-?(?:0x[0-9a-fA-F]+|\d+))\s*(?:#.*)?$")
+
+
+def wide_enum_violations(root: Path) -> list[str]:
+    """Constants of enums that are no int: of which type the others are then, C compilers do not agree on."""
+    found = []
+    for relative in sources(root, {".pyx", ".pxd"}):
+        inside: int | None = None
+        for number, line in enumerate((root / "src" / "whimbrel" / relative).read_text().splitlines(), 1):
+            indent = len(line) - len(line.lstrip())
+            if re.match(r"\s*cp?def enum\b", line):
+                inside = indent
+            elif inside is not None and line.strip() and indent <= inside:
+                inside = None
+            elif (
+                inside is not None and (match := CONSTANT.match(line)) and not -(1 << 31) <= int(match[2], 0) < 1 << 31
+            ):
+                found.append(f"{relative}:{number}: {match[1]} is wider than an enum's int")
+    return found
+
+
 # ---- the test tree --------------------------------------------------------------------------------------
 
 

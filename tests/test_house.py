@@ -160,6 +160,10 @@ def test_what_is_cimported_has_a_header() -> None:
     assert house.header_violations(ROOT) == []
 
 
+def test_enums_hold_what_an_int_holds() -> None:
+    assert house.wide_enum_violations(ROOT) == []
+
+
 def test_the_test_tree_mirrors_the_source() -> None:
     assert house.test_tree_violations(ROOT, THROUGH, ELSEWHERE) == []
 
@@ -269,6 +273,11 @@ BROKEN: dict[str, tuple[Rule, dict[str, str], str]] = {
         house.header_violations,
         {"src/whimbrel/base/a.pyx": "from whimbrel.base.b cimport f\n", "src/whimbrel/base/b.pyx": ""},
         "base/a.pyx:1: whimbrel.base.b.f has no .pxd",
+    ),
+    "wide enum": (
+        house.wide_enum_violations,
+        {"src/whimbrel/base/a.pxd": "cdef enum:\n    A = 1\n\n    B = 0x80000000   # wide\n"},
+        "base/a.pxd:4: B is wider than an enum's int",
     ),
     "no test": (
         tree_rule,

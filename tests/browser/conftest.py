@@ -72,7 +72,7 @@ def fill(hub: Hub, **headers: str) -> None:
         time.sleep(0.1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # and no longer: while it runs, asyncio.run() is refused in this process
 def chromium() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("no chromium on PATH: apt-get install chromium")
@@ -109,7 +109,7 @@ def browse(profile: Any, hub: Hub) -> Iterator[Browsing]:
     assert tab.complaints == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def profile(chromium: Any) -> Any:
     """What many tests share: Plotly is loaded and compiled once."""
     return chromium.new_context(viewport=SCREEN)

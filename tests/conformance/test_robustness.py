@@ -20,7 +20,9 @@ pytestmark = [pytest.mark.clients, pytest.mark.skipif(not OURS, reason="WHIMBREL
 
 
 def refused(*arguments: str) -> str:
-    """The one line with which a start is refused."""
+    """The one line with which a start is refused; never because a server runs here already."""
+    if "--listen" not in arguments:
+        arguments = (*arguments, "--listen", "127.0.0.1:0")
     done = subprocess.run(
         whimbrel_command(*arguments), capture_output=True, text=True, timeout=30, env=child_environment(), check=False
     )

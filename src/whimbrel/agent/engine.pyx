@@ -46,10 +46,16 @@ cdef enum:
     WAIT_MS = 20                    # for packets, where a ring has none
     NS_PER_MS = 1000000
     DRAIN_NS = 500000000            # of what the rings still hold at the end
-    BACK_NS = 10000000000           # what packets may be late: merged files, several interfaces
-    AHEAD_NS = 3600000000000        # what time may pass between two packets before it is called a jump: an hour
     ASTRAY_PACKETS = 16             # in a row that say the same
     SAMPLE_STEP_NS = 1000000000     # between two changes of the sampling rate: what it frees takes time
+
+cdef extern from *:                 # wider than int, so in no enum: docs/development.md
+    """
+    #define BACK_NS INT64_C(10000000000)
+    #define AHEAD_NS INT64_C(3600000000000)
+    """
+    const int64_t BACK_NS           # what packets may be late: merged files, several interfaces
+    const int64_t AHEAD_NS          # what time may pass between two packets before it is called a jump: an hour
 
 
 # What the layers below call

@@ -30,7 +30,12 @@ from whimbrel.summary.call cimport (
 
 cdef enum:
     MONTH_S = 2592000               # an exptime beyond 30 days is Unix time
-    TTL_MOST_S = 0x10000000000    # 2^40
+
+cdef extern from *:                 # wider than int, so in no enum: docs/development.md
+    """
+    #define TTL_MOST_S INT64_C(0x10000000000)
+    """
+    const int64_t TTL_MOST_S        # 2^40
 
 
 # ---- requests -----------------------------------------------------------------------------------

@@ -25,8 +25,11 @@ from whimbrel.summary.call cimport (
     CALL_TARGET_CUT, CALL_UNPAIRED, OUTCOME_ERROR, OUTCOME_HIT, OUTCOME_MISS, OUTCOME_NONE,     OUTCOME_UNKNOWN,
 )
 
-cdef enum:
-    TTL_MOST = 0x4000000000000      # 2^50: seconds or milliseconds beyond it mean the same: not in our time
+cdef extern from *:                 # wider than int, so in no enum: docs/development.md
+    """
+    #define TTL_MOST INT64_C(0x4000000000000)
+    """
+    const int64_t TTL_MOST          # 2^50: seconds or milliseconds beyond it mean the same: not in our time
 
 
 # ---- requests -----------------------------------------------------------------------------------

@@ -30,7 +30,12 @@ from whimbrel.summary.call cimport (
 cdef enum:
     LINE_END = 2
     REPLY_LINE_MAX = 8192           # the longest are `stats` and `me` lines of some hundred bytes
-    BLOCK_MAX = 0x10000000000       # 2^40: a length beyond it is no length
+
+cdef extern from *:                 # wider than int, so in no enum: docs/development.md
+    """
+    #define BLOCK_MAX INT64_C(0x10000000000)
+    """
+    const int64_t BLOCK_MAX         # 2^40: a length beyond it is no length
 
 
 cdef size_t pass_block(Half* half, const uint8_t* data, size_t n, bint* broken) noexcept nogil:

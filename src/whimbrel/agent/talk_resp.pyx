@@ -34,8 +34,11 @@ from whimbrel.summary.call cimport (
     CALL_MALFORMED, CALL_NO_REPLY, CALL_NO_RESPONSE, CALL_RESPONSE_CUT, CALL_RESPONSE_GAP, OUTCOME_UNKNOWN,
 )
 
-cdef enum:
-    ANY_SIZE = 0x7fffffffffffffff   # a watcher does not refuse what the server may accept
+cdef extern from *:                 # wider than int, so in no enum: docs/development.md
+    """
+    #define ANY_SIZE INT64_C(0x7fffffffffffffff)
+    """
+    const int64_t ANY_SIZE          # a watcher does not refuse what the server may accept
 
 
 # ---- requests -----------------------------------------------------------------------------------

@@ -24,7 +24,12 @@ cdef enum:
     FLOW_WINDOW_PACKETS = 32        # packets of a flow that may pass before what is missing is called lost
     FLOW_WINDOW_NS = 200000000      # and time of the capture: 200 ms
     FLOW_WAIT_BYTES = 1048576       # out of order in one direction at most: a receive window's worth
-    FLOW_IDLE_NS = 300000000000     # 5 min without a packet: the flow is over
+
+cdef extern from *:                 # wider than int, so in no enum: docs/development.md
+    """
+    #define FLOW_IDLE_NS INT64_C(300000000000)
+    """
+    const int64_t FLOW_IDLE_NS      # 5 min without a packet: the flow is over
 
 cdef enum FlowEnd:
     FLOW_FIN = 0                    # both sides said so

@@ -16,11 +16,16 @@ from whimbrel.base.arena cimport Arena
 cdef enum:
     FRAGMENTS_DATAGRAMS = 64        # searched one by one, so few
     FRAGMENTS_BYTES = 1048576       # blocks of all: eight datagrams of the largest kind, hundreds of usual ones
-    FRAGMENTS_AGE_NS = 30000000000  # 30 s, as Linux waits
     FRAGMENTS_ECHO_NS = 100000000   # 100 ms: how long a whole one is remembered
     FRAGMENTS_WHOLE = 5             # whole datagrams one packet can need: one a tunnel, and itself
     DATAGRAM_MAX = 65535
     UNIT_MAP_BYTES = 1024           # 65536 / 8 units, a bit each
+
+cdef extern from *:                 # wider than int, so in no enum: docs/development.md
+    """
+    #define FRAGMENTS_AGE_NS INT64_C(30000000000)
+    """
+    const int64_t FRAGMENTS_AGE_NS  # 30 s, as Linux waits
 
 cdef enum Joined:
     JOINED_WHOLE = 0

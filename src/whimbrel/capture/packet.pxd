@@ -14,8 +14,11 @@ cdef enum Link:                     # LINKTYPE_ numbers, as files carry them
     LINK_IPV6 = 229
     LINK_LINUX_SLL2 = 276
 
-cdef enum:
-    PACKET_TIME_MAX_NS = 4611686018427387904        # 2^62: the year 2116
+cdef extern from *:                 # wider than int, so in no enum: docs/development.md
+    """
+    #define PACKET_TIME_MAX_NS INT64_C(4611686018427387904)
+    """
+    const int64_t PACKET_TIME_MAX_NS # 2^62: the year 2116
 
 cdef struct Packet:
     const uint8_t* data

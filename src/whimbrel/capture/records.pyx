@@ -3,20 +3,29 @@
 The layouts are those of the IETF's opsawg-pcap and opsawg-pcapng drafts.
 """
 
+from libc.stdint cimport uint32_t
 from libc.string cimport memset
 
 from whimbrel.capture.clocks cimport clock_ns, clock_set, time_ns_at
 from whimbrel.capture.headers cimport in16, in32, in64, le32
 
 cdef enum:                          # pcap's first four bytes, read as little-endian
-    MAGIC_MICRO = 0xA1B2C3D4
-    MAGIC_MICRO_BIG = 0xD4C3B2A1
-    MAGIC_NANO = 0xA1B23C4D
     MAGIC_NANO_BIG = 0x4D3CB2A1
-    MAGIC_MODIFIED = 0xA1B2CD34     # A. Kuznetzov's, with 8 bytes more a record
     MAGIC_MODIFIED_BIG = 0x34CDB2A1
     MAGIC_SECTION = 0x0A0D0D0A      # pcapng; the same in either order
     BYTE_ORDER = 0x1A2B3C4D
+
+cdef extern from *:                 # wider than int, so in no enum: docs/development.md
+    """
+    #define MAGIC_MICRO UINT32_C(0xA1B2C3D4)
+    #define MAGIC_MICRO_BIG UINT32_C(0xD4C3B2A1)
+    #define MAGIC_NANO UINT32_C(0xA1B23C4D)
+    #define MAGIC_MODIFIED UINT32_C(0xA1B2CD34)
+    """
+    const uint32_t MAGIC_MICRO
+    const uint32_t MAGIC_MICRO_BIG
+    const uint32_t MAGIC_NANO
+    const uint32_t MAGIC_MODIFIED   # A. Kuznetzov's, with 8 bytes more a record
 
 cdef enum:
     PCAP_HEAD = 24

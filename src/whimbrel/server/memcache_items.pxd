@@ -13,15 +13,22 @@ from whimbrel.store.store cimport Put, StoreStatus, View
 cdef enum:
     DEAD = -1                       # an expire_ms in the past: what is written with it is gone at once
     RELATIVE_MAX_S = 60 * 60 * 24 * 30      # an exptime beyond this is Unix time: the protocol's rule
-    EXPIRE_MAX_S = 100000000000     # seconds; as much as 48 bits of milliseconds hold, with room
-    WRAPPED_MIN_S = 4102444800      # 2100-01-01: from here to 2^32 it is a negative exptime that libmemcached
-    WRAPPED_MAX_S = 4294967295      # printed as unsigned, and that the original reads back as 32 signed bits
     CHANGE_TRIES = 1000             # each lost try is somebody else's success
     READ_TRIES = 1000
     BUSY_TRIES = 4000               # slices of maintenance that one write may run while the store is short
     BUSY_STEPS = 256                # items a slice
     NUMBER_TEXT_MAX = 256           # bytes of a value that is looked at as a number
     BIG_VALUE = 16 * 1024           # a larger length is validated before room is made for it
+
+cdef extern from *:                 # wider than int, so in no enum: docs/development.md
+    """
+    #define EXPIRE_MAX_S INT64_C(100000000000)
+    #define WRAPPED_MIN_S INT64_C(4102444800)
+    #define WRAPPED_MAX_S INT64_C(4294967295)
+    """
+    const int64_t EXPIRE_MAX_S      # seconds; as much as 48 bits of milliseconds hold, with room
+    const int64_t WRAPPED_MIN_S     # 2100-01-01: from here to 2^32 it is a negative exptime that libmemcached
+    const int64_t WRAPPED_MAX_S     # printed as unsigned, and that the original reads back as 32 signed bits
 
 cdef struct Change:
     Slice key

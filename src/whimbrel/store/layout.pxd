@@ -70,7 +70,6 @@ cdef enum:
 
     LIVE_ITEM_SHIFT = 40            # Segment.live: items << 40 | bytes, changed by one atomic add
     OFFSET_BITS = 20                # Segment bytes at most 1 MiB: a token is sequence << 20 | offset
-    END_OPEN = 0xffffffff           # Segment.end while the segment still takes items
 
     QUEUES = 2
     POLICY_WITH_GHOSTS = 0          # s3fifo: only its ghosts are ever touched, and counted
@@ -78,6 +77,12 @@ cdef enum:
     PROCESSES_MAX = 128             # at most OWNER_MASK
     CELLS = 16                      # writers of one process inside an append at the same time; more wait
     LAYOUT_VERSION = 1
+
+cdef extern from *:                 # wider than int, so in no enum: docs/development.md
+    """
+    #define END_OPEN UINT32_C(0xffffffff)
+    """
+    const uint32_t END_OPEN         # Segment.end while the segment still takes items
 
 cdef enum:                          # Segment.state
     SEGMENT_UNUSED = 0              # never touched, or given back to the kernel

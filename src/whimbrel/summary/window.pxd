@@ -21,7 +21,6 @@ from whimbrel.summary.shards cimport Shards
 from whimbrel.summary.template cimport Node, Templates
 
 cdef enum:
-    WINDOW_NS = 10000000000         # 10 s
     WINDOW_ROWS = 4096              # at 1 KiB and what their histograms take: 8 MiB when all are busy
     WINDOW_RESERVOIR = 256          # of them, for endpoints that found no room
     WINDOW_IDLE = 360               # windows without a call until an endpoint is forgotten: an hour
@@ -40,6 +39,12 @@ cdef enum:
     TTL_NEVER = 30
     TTL_NOT_GIVEN = 31
     OTHER_ROWS = 8                  # HTTP by status class 0..5, memcache, redis
+
+cdef extern from *:                 # wider than int, so in no enum: docs/development.md
+    """
+    #define WINDOW_NS INT64_C(10000000000)
+    """
+    const int64_t WINDOW_NS         # 10 s
 
 cdef enum WindowProtocol:           # of edges, beyond CallProtocol; names in call.py
     WINDOW_TLS = 4

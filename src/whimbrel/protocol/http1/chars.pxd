@@ -4,12 +4,19 @@ from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcpy
 from whimbrel.base.slice cimport Slice, slice_of
 
-cdef enum:
-    TOKEN_LOW = 0x03ff6cfa00000000      # bits of the tchars below 64: !#$%&'*+-. and digits
-    TOKEN_HIGH = 0x57ffffffc7fffffe     # bits of those from 64: letters and ^_`|~
-    ALL_0X01 = 0x0101010101010101       # eight bytes of each
-    ALL_0X21 = 0x2121212121212121
-    ALL_DEL = 0x7f7f7f7f7f7f7f7f
+cdef extern from *:                 # wider than int, so in no enum: docs/development.md
+    """
+    #define TOKEN_LOW UINT64_C(0x03ff6cfa00000000)
+    #define TOKEN_HIGH UINT64_C(0x57ffffffc7fffffe)
+    #define ALL_0X01 UINT64_C(0x0101010101010101)
+    #define ALL_0X21 UINT64_C(0x2121212121212121)
+    #define ALL_DEL UINT64_C(0x7f7f7f7f7f7f7f7f)
+    """
+    const uint64_t TOKEN_LOW        # bits of the tchars below 64: !#$%&'*+-. and digits
+    const uint64_t TOKEN_HIGH       # bits of those from 64: letters and ^_`|~
+    const uint64_t ALL_0X01         # eight bytes of each
+    const uint64_t ALL_0X21
+    const uint64_t ALL_DEL
 
 cdef inline bint is_token_byte(uint8_t c) noexcept nogil:
     """tchar (RFC 9110 5.6.2): a letter, a digit, or one of !#$%&'*+-.^_`|~"""

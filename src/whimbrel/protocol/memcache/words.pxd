@@ -8,8 +8,11 @@ from libc.string cimport memchr, memcmp
 from whimbrel.base.slice cimport Slice, slice_of
 from whimbrel.protocol.memcache.messages cimport MC_TOKENS_MAX
 
-cdef enum:
-    TEN_TIMES_FITS = 1844674407370955161    # the largest number that can be followed by one more digit, some of them
+cdef extern from *:                 # wider than int, so in no enum: docs/development.md
+    """
+    #define TEN_TIMES_FITS UINT64_C(1844674407370955161)
+    """
+    const uint64_t TEN_TIMES_FITS   # the largest number that can be followed by one more digit, some of them
 
 cdef inline bint word_is(Slice s, const char* text, size_t n) noexcept nogil:
     return s.len == n and memcmp(s.ptr, text, n) == 0
