@@ -33,7 +33,7 @@ from whimbrel.summary.batch import RECORD_MOST
 QUESTIONS_AT_ONCE = 4  # each has a cursor; more would share the same cores and the same memory
 QUESTIONS_WAITING = 64  # pages that refresh themselves in a few dozen browsers
 QUESTION_WAIT_S = 10.0
-QUESTION_S = 20.0  # then its statements are interrupted; answers over a month take a tenth of a second
+QUESTION_S = 20.0  # then its statements are interrupted; the slowest page over a month takes a second or two
 DECODED_AT_ONCE = 2  # batches: each may be 48 MiB when inflated
 DECODED_WAITING = 64
 DECODE_WAIT_S = 5.0  # an agent waits ten seconds for an answer
