@@ -10,7 +10,7 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 HERE = Path(__file__).parent
-PLAIN = ("hub", "up", "browser")  # plain Python through and through, and compiled parts of others beside it
+PLAIN = ("hub", "up", "browser", "doctor")  # plain Python through and through, and compiled parts of others beside it
 
 
 def is_plain(path: Path) -> bool:
