@@ -54,6 +54,7 @@ def test_a_miss_is_filled_when_asked(tiny):
     assert set(map(len, memory.items.values())) == {100}
 
 
+@pytest.mark.slow
 def test_zipf_prefers_few_keys(tiny):
     seen: dict[bytes, int] = {}
 

@@ -108,6 +108,7 @@ def test_a_segment_with_a_hole_is_emptied_and_used_again(store: StoreHandle) -> 
     assert store.verify() == []
 
 
+@pytest.mark.slow
 def test_slots_of_the_dead_are_used_again(store: StoreHandle) -> None:
     for _ in range(300):  # more than a region has
         os.waitpid(child(lambda: store.set(b"key", b"value")), 0)

@@ -61,6 +61,7 @@ def sampled(keys: list[str], seed: int = SEED) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["web12", "oltp", "cloudphysics"])
 def test_curves_of_real_traces_are_near_the_exact_ones(name: str) -> None:
     path = TRACES / f"{name}.csv.gz"
