@@ -86,7 +86,9 @@ def test_an_empty_hub_says_what_to_type(path: str, nothing: Browser) -> None:
 
 def test_who_types_what_an_open_hub_says_is_not_locked_out(nothing: Browser) -> None:
     """The first token locks: it must be one that may look."""
-    [commands] = re.findall(r'<pre class="command"[^>]*>(umask 077\nwhimbrel hub token [^<]*)</pre>', nothing.get("/agents").text)
+    [commands] = re.findall(
+        r'<pre class="command"[^>]*>(umask 077\nwhimbrel hub token [^<]*)</pre>', nothing.get("/agents").text
+    )
     made = [line.split() for line in commands.splitlines() if line.startswith("whimbrel hub token")]
     assert [(line[3], line[4]) for line in made] == [("me", "admin"), ("web1", "agent")]
 
